@@ -1,0 +1,1 @@
+"""One module a job kind; the entry point of a worker process."""

@@ -1,0 +1,1 @@
+"""Make it happen: supervisor, agent and engines."""

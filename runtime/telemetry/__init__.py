@@ -1,0 +1,1 @@
+"""What the machine does: accelerators and host."""

@@ -1,0 +1,1 @@
+"""What a person touches: the panel and the command line."""

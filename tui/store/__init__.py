@@ -1,0 +1,1 @@
+"""Reads workspace and telemetry off the thread that draws, and posts messages."""
