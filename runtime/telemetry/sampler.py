@@ -1,0 +1,174 @@
+"""The sampler as a child process: what a panel or a supervisor holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_RESTART_SECONDS = 10.0
+_CRASHES_UNTIL_HOST_ONLY = 2
+_READ_BYTES = 1 << 16
+_LINE_LIMIT = 1 << 22  # bytes; a line longer than this is garbage
+
+
+class SamplerProcess:
+    """`python -m runtime.telemetry`, started, read without blocking, and restarted should NVML take it down.
+
+    After two deaths by a signal it goes on without accelerators, since a driver that crashes its caller
+    once does it again.
+
+        sampler = SamplerProcess(interval=1.0, directory=workspace)
+        sampler.start()
+        for line in sampler.poll(): ...        # dicts, see sample.sample_line; [] when there is nothing new
+        sampler.stop()
+    """
+
+    def __init__(
+        self,
+        *,
+        interval: float = 1.0,
+        directory: Path | None = None,
+        node: str | None = None,
+        gpus: bool = True,
+        command: list[str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`command` replaces the interpreter and module, for tests."""
+        self._command = command or [sys.executable, "-m", "runtime.telemetry"]
+        self._arguments = ["--interval", str(interval)]
+        if directory is not None:
+            self._arguments += ["--directory", str(directory)]
+        if node is not None:
+            self._arguments += ["--node", node]
+        self._gpus = gpus
+        self._clock = clock
+        self._process: subprocess.Popen[bytes] | None = None
+        self._rest = b""
+        self._crashes = 0
+        self._restart_at = float("inf")
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def host_only(self) -> bool:
+        """True when accelerators aren't read: not wanted, or given up after crashes."""
+        return not self._gpus
+
+    def start(self) -> None:
+        """Starts the process unless it runs. Raises OSError when no process can be made."""
+        if self._process is not None:
+            return
+        arguments = [*self._arguments, *([] if self._gpus else ["--no-gpus"])]
+        self._process = subprocess.Popen(
+            [*self._command, *arguments],
+            stdin=subprocess.PIPE,  # closes with us, however we end
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=_environment(),
+            start_new_session=True,  # ctrl+c in the terminal isn't for it
+        )
+        assert self._process.stdout is not None
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._rest = b""
+        self._restart_at = float("inf")
+
+    def poll(self) -> list[dict[str, Any]]:
+        """The samples since the last call, oldest first.
+
+        Never blocks; restarts a dead sampler after a while.
+        """
+        if self._process is None:
+            if self._clock() >= self._restart_at:
+                self.start()
+            return []
+        data, ended = self._read()
+        lines = self._parse(data)
+        if ended:
+            self._reap()
+        return lines
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        self._restart_at = float("inf")
+        if process is None:
+            return
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        process.terminate()
+        try:
+            process.wait(1.0)
+        except subprocess.TimeoutExpired:  # inside a driver call
+            process.kill()
+            try:
+                process.wait(1.0)
+            except subprocess.TimeoutExpired:
+                pass  # stuck in the kernel; it is gone as soon as the driver answers
+        process.stdout.close()
+
+    def fileno(self) -> int | None:
+        """The descriptor to wait on for new samples; None while the sampler is down."""
+        process = self._process
+        return process.stdout.fileno() if process is not None and process.stdout is not None else None
+
+    def _read(self) -> tuple[bytes, bool]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        chunks = []
+        while True:
+            try:
+                chunk = os.read(self._process.stdout.fileno(), _READ_BYTES)
+            except BlockingIOError:
+                return b"".join(chunks), False
+            if not chunk:
+                return b"".join(chunks), True
+            chunks.append(chunk)
+
+    def _parse(self, data: bytes) -> list[dict[str, Any]]:
+        *complete, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > _LINE_LIMIT:
+            self._rest = b""
+        lines = []
+        for line in complete:
+            try:
+                value = json.loads(line)
+            except ValueError:  # a library printed something of its own
+                continue
+            if isinstance(value, dict):
+                lines.append(value)
+        return lines
+
+    def _reap(self) -> None:
+        process, self._process = self._process, None
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        process.stdout.close()
+        try:
+            code = process.wait(1.0)
+        except subprocess.TimeoutExpired:  # it closed its output and lives on: not one of ours
+            process.kill()
+            code = process.wait()
+        if code < 0:
+            self._crashes += 1
+            self._gpus = self._gpus and self._crashes < _CRASHES_UNTIL_HOST_ONLY
+        self._restart_at = self._clock() + _RESTART_SECONDS
+
+
+def _environment() -> dict[str, str]:
+    """Ours, less what would make the sampler look like a part of a run, and with this package importable."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HEADNODE_RUN")}
+    root = str(Path(__file__).resolve().parents[2])
+    path = environment.get("PYTHONPATH")
+    environment["PYTHONPATH"] = root if not path else f"{root}{os.pathsep}{path}"
+    return environment
