@@ -2,7 +2,8 @@
 
 It ends by itself with the process that started it, so that nothing is left behind when a panel is killed:
 when its parent changes, when its standard input (if a pipe) closes, and when nobody reads its output any
-more."""
+more.
+"""
 
 from __future__ import annotations
 
@@ -115,7 +116,8 @@ def _watch_parent(parent: int) -> Callable[[], bool]:
     """Asks the kernel for a signal at the parent's death, and returns the question whether it is dead.
 
     The kernel sends that signal already when the *thread* that started us ends, so it only makes us look.
-    It is SIGHUP, which a closing terminal sends as well, and there the same look decides."""
+    It is SIGHUP, which a closing terminal sends as well, and there the same look decides.
+    """
     signal.signal(signal.SIGHUP, lambda *_: None)
     with contextlib.suppress(OSError, AttributeError):  # not Linux: the parent is looked at in any case
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP, 0, 0, 0)

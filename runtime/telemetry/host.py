@@ -10,22 +10,21 @@ import psutil
 
 from runtime.telemetry.sample import HostSample
 
+_SHORTEST_PERIOD_SECONDS = 0.05
+
 
 class HostSource:
-    """Samples the machine. The first sample has no processor and network rates: a rate needs two readings."""
+    """Samples the machine. Rates are over the time since the sample before, or since this was made."""
 
     def __init__(self, directory: Path | None = None) -> None:
         """`directory`: whose file system's free space is told; none when None."""
         self._directory = directory
         self._network: tuple[float, int, int] | None = None
         psutil.cpu_percent(percpu=True)  # sets the beginning of the first period
-        self._first = True
+        self._began = time.monotonic()
 
     def sample(self) -> HostSample:
-        cores = [round(value, 1) for value in psutil.cpu_percent(percpu=True)]
-        if self._first:
-            self._first = False
-            cores = []
+        cores = self._cores()
         memory = psutil.virtual_memory()
         disk_free, disk_total = self._disk()
         received, sent = self._network_rates()
@@ -41,6 +40,14 @@ class HostSource:
             network_received=received,
             network_sent=sent,
         )
+
+    def _cores(self) -> list[float]:
+        """Percent of each core; empty when the period is too short for the kernel's 10 ms ticks."""
+        began = self._began
+        if time.monotonic() - began < _SHORTEST_PERIOD_SECONDS:
+            return []
+        self._began = time.monotonic()
+        return [round(value, 1) for value in psutil.cpu_percent(percpu=True)]
 
     def _disk(self) -> tuple[int | None, int | None]:
         if self._directory is None:

@@ -2,7 +2,8 @@
 
 Any call may fail alone (not supported by this board, no permission, under MIG, a lost device): that value
 is None and the others stand. Meanings and units follow NVML's reference manual; `pynvml` is NVIDIA's own
-nvidia-ml-py."""
+nvidia-ml-py.
+"""
 
 from __future__ import annotations
 
@@ -71,9 +72,7 @@ class NvmlSource:
         self._clock = clock
         self._calls: NvmlCalls | None = None
         self._processes: ProcessReader | None = None
-        self._known: dict[
-            int, tuple[str | None, str | None]
-        ] = {}  # index → uuid, name: told of a lost device too
+        self._known: dict[int, tuple[str | None, str | None]] = {}  # by index; told of a lost device too
         self._retry_at = float("-inf")
         self.problem: str | None = None
 
@@ -185,7 +184,8 @@ def _memory(calls: NvmlCalls, handle: Any) -> tuple[int | None, int | None, bool
     """Bytes used, bytes in all, and whether both are the host's.
 
     Version 2 of the call first, since version 1 counts the driver's reserve as used. A board without
-    memory of its own (not supported, or a total of 0) shares the host's."""
+    memory of its own (not supported, or a total of 0) shares the host's.
+    """
     version = getattr(calls.module, "nvmlMemory_v2", None)
     memory, code = None, -1
     if version is not None:

@@ -2,11 +2,11 @@
 
 The C structure of the answer grew twice. A library and a module that disagree about it give scrambled
 pids rather than an error, so the versions are tried from the newest, and an answer that can't be true
-counts as a disagreement."""
+counts as a disagreement.
+"""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ _LARGEST_PID = 1 << 22  # PID_MAX_LIMIT of 64-bit kernels
 
 
 class ProcessReader:
+    """Reads the compute processes of a device, with the version of the call that fits this driver."""
+
     def __init__(self, calls: NvmlCalls, *, same_namespace: bool | None = None) -> None:
         """`same_namespace`: whether NVML's pids are this process's pids; found out when None."""
         self._calls = calls
@@ -60,14 +62,12 @@ def _plausible(answer: Any) -> bool:
     if not isinstance(answer, (list, tuple)):
         return False
     pids = [getattr(entry, "pid", None) for entry in answer]
-    return all(isinstance(pid, int) and 0 < pid <= _LARGEST_PID for pid in pids) and len(set(pids)) == len(
-        pids
-    )
+    return all(isinstance(pid, int) and 0 < pid <= _LARGEST_PID for pid in pids)
 
 
 def _in_initial_namespace() -> bool:
     try:
-        return os.readlink("/proc/self/ns/pid") == _INITIAL_PID_NAMESPACE
+        return str(Path("/proc/self/ns/pid").readlink()) == _INITIAL_PID_NAMESPACE
     except OSError:
         return False
 

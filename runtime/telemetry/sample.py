@@ -1,7 +1,8 @@
 """The values of one sample, and the protocol that yields them for accelerators.
 
 Every value that a machine may refuse to tell is `None` when unknown, never 0: a GPU at 0 W and a GPU
-whose power can't be read are different things."""
+whose power can't be read are different things.
+"""
 
 from __future__ import annotations
 

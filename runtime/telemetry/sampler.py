@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -43,7 +44,7 @@ class SamplerProcess:
         self._command = command or [sys.executable, "-m", "runtime.telemetry"]
         self._arguments = ["--interval", str(interval)]
         if directory is not None:
-            self._arguments += ["--directory", str(directory)]
+            self._arguments += ["--directory", str(directory.absolute())]
         if node is not None:
             self._arguments += ["--node", node]
         self._gpus = gpus
@@ -88,7 +89,9 @@ class SamplerProcess:
         """
         if self._process is None:
             if self._clock() >= self._restart_at:
-                self.start()
+                self._restart_at = self._clock() + _RESTART_SECONDS
+                with contextlib.suppress(OSError):  # no process to be had now: tried again
+                    self.start()
             return []
         data, ended = self._read()
         lines = self._parse(data)
@@ -105,14 +108,9 @@ class SamplerProcess:
         assert process.stdout is not None
         process.stdin.close()
         process.terminate()
-        try:
-            process.wait(1.0)
-        except subprocess.TimeoutExpired:  # inside a driver call
+        if _wait(process) is None:
             process.kill()
-            try:
-                process.wait(1.0)
-            except subprocess.TimeoutExpired:
-                pass  # stuck in the kernel; it is gone as soon as the driver answers
+            _wait(process)
         process.stdout.close()
 
     def fileno(self) -> int | None:
@@ -123,7 +121,7 @@ class SamplerProcess:
     def _read(self) -> tuple[bytes, bool]:
         assert self._process is not None
         assert self._process.stdout is not None
-        chunks = []
+        chunks: list[bytes] = []
         while True:
             try:
                 chunk = os.read(self._process.stdout.fileno(), _READ_BYTES)
@@ -154,15 +152,20 @@ class SamplerProcess:
         assert process.stdout is not None
         process.stdin.close()
         process.stdout.close()
-        try:
-            code = process.wait(1.0)
-        except subprocess.TimeoutExpired:  # it closed its output and lives on: not one of ours
+        if _wait(process) is None:  # closed its output, or dies inside a driver call
             process.kill()
-            code = process.wait()
-        if code < 0:
+            _wait(process)
+        if process.returncode is None or process.returncode < 0:
             self._crashes += 1
             self._gpus = self._gpus and self._crashes < _CRASHES_UNTIL_HOST_ONLY
         self._restart_at = self._clock() + _RESTART_SECONDS
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int | None:
+    """The exit code, or None when it takes over a second: inside the kernel not even SIGKILL is heard."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return process.wait(1.0)
+    return None
 
 
 def _environment() -> dict[str, str]:
