@@ -1,0 +1,271 @@
+"""Sources to a prepared data directory: tokenizer.json, token shards and, last, the manifest.
+
+Everything is written to `<target>.tmp` and renamed when complete, so that a killed preparation leaves nothing that looks
+like data, and the next one starts clean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.data.documents import Document, Skipped, share_position
+from runtime.data.manifest import HOLDOUT, MANIFEST, TRAIN, Manifest, read_manifest, stream_fingerprint
+from runtime.data.prepared import PreparedData, open_prepared
+from runtime.data.progress import Meter, ProgressCallback, ShouldStop, Stopped, ignore_progress, never_stop
+from runtime.data.reading import read_documents
+from runtime.data.shards import ShardWriter, token_dtype
+from runtime.data.sources import SourceFile, resolve_sources
+from runtime.data.tokenizer import TextTokenizer, load_tokenizer, train_tokenizer
+from runtime.messages import N_, UsageError
+
+if TYPE_CHECKING:
+    from runtime.profile import Data
+
+PACKING = "documents, each followed by the end token; version 1"
+BATCH_BYTES = 1 << 20
+"""Bytes of text that are tokenized together: enough to keep every core busy, little enough to stop promptly."""
+REQUEST_KEYS = {"sources", "tokenizer", "holdout", "shard_tokens"}
+
+
+def prepare(
+    data: Data,
+    target: Path,
+    progress: ProgressCallback = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+    *,
+    base: Path,
+) -> Manifest:
+    """Makes the prepared data that `data` (the profile's section) describes in `target`, or reuses what is there.
+
+    What is in `target` already is reused when it is complete and was made for the same request; anything else there is
+    replaced. Relative paths are relative to `base`.
+
+    Raises:
+        UsageError: sources or tokenizer are missing or unusable, or hold no text.
+        Stopped: `should_stop` became true (asked between documents).
+        OSError: the disk is full or not writable; nothing half-made is left behind.
+    """
+    existing = find_prepared(data, target)
+    if existing is not None:
+        return existing.manifest
+    files = resolve_sources(data.sources, base)
+    working = target.with_name(target.name + ".tmp")
+    shutil.rmtree(working, ignore_errors=True)
+    working.mkdir(parents=True)
+    try:
+        manifest = _build(_Reader(files, progress, should_stop), data, working, base)
+        _publish(manifest, working, target)
+    except BaseException:
+        shutil.rmtree(working, ignore_errors=True)
+        raise
+    return manifest
+
+
+def request_of(data: Data) -> dict[str, Any]:
+    """The part of the profile's data section that decides what prepared data holds, as JSON."""
+    return data.model_dump(mode="json", include=REQUEST_KEYS)
+
+
+def find_prepared(data: Data, target: Path) -> PreparedData | None:
+    """The complete data in `target` if it was made for this request, else None."""
+    if not target.joinpath(MANIFEST).is_file():
+        return None
+    try:
+        if read_manifest(target).request != request_of(data):
+            return None
+        return open_prepared(target)
+    except UsageError:
+        return None
+
+
+def wait_for_prepared(
+    data: Data, target: Path, on_wait: Callable[[], None], should_stop: ShouldStop = never_stop, *, poll: float = 0.2
+) -> PreparedData:
+    """What the other ranks do while rank 0 prepares: returns when the data is there; `on_wait` is called at each look.
+
+    There is no time limit of its own: when rank 0 fails, whoever supervises the ranks ends the others.
+
+    Raises:
+        Stopped: `should_stop` became true.
+    """
+    while (found := find_prepared(data, target)) is None:
+        if should_stop():
+            raise Stopped
+        on_wait()
+        time.sleep(poll)
+    return found
+
+
+@dataclass
+class _Reader:
+    """The documents of the sources, as often as they are needed, with progress and the wish to stop in between."""
+
+    files: list[SourceFile]
+    progress: ProgressCallback
+    should_stop: ShouldStop
+
+    @property
+    def total_bytes(self) -> int:
+        return sum(file.size for file in self.files)
+
+    def documents(self, phase: str, skipped: Skipped) -> Iterator[Document]:
+        meter = Meter(phase, self.total_bytes, "bytes", self.progress)
+        for document in read_documents(self.files, skipped, meter.add):
+            if self.should_stop():
+                raise Stopped
+            yield document
+        meter.finish()
+
+
+def _build(reader: _Reader, data: Data, working: Path, base: Path) -> Manifest:
+    tokenizer = _tokenizer(reader, data, base)
+    tokenizer.save(working)
+    dtype = token_dtype(tokenizer.vocabulary_size)
+    skipped = Skipped()
+    split = _Splitter(
+        data.holdout,
+        ShardWriter(working, TRAIN, dtype, data.shard_tokens),
+        ShardWriter(working, HOLDOUT, dtype, data.shard_tokens),
+    )
+    try:
+        _tokenize(reader.documents("tokens", skipped), tokenizer, split)
+        split.settle()
+        splits = {TRAIN: split.train.finish(), HOLDOUT: split.holdout.finish()}
+    except BaseException:
+        split.train.abandon()
+        split.holdout.abandon()
+        raise
+    if not splits[TRAIN].tokens:
+        raise UsageError(
+            N_("The sources hold no text to train on: {files} files read, {skipped} documents skipped ({reasons})."),
+            files=len(reader.files),
+            skipped=skipped.total,
+            reasons=", ".join(f"{reason} {count}" for reason, count in sorted(skipped.counts.items())) or "none",
+        )
+    recipe: dict[str, Any] = {"packing": PACKING, "holdout": data.holdout, "end_of_text": tokenizer.end}
+    content = split.content.hexdigest()
+    return Manifest(
+        fingerprint=stream_fingerprint(content, tokenizer.fingerprint, recipe),
+        content_fingerprint=content,
+        tokenizer_fingerprint=tokenizer.fingerprint,
+        vocabulary_size=tokenizer.vocabulary_size,
+        end_of_text=tokenizer.end,
+        dtype=dtype.name,
+        tokens=sum(part.tokens for part in splits.values()),
+        documents=sum(part.documents for part in splits.values()),
+        bytes=split.bytes,
+        splits=splits,
+        recipe=recipe,
+        request=request_of(data),
+        skipped=skipped.as_json(),
+    )
+
+
+def _tokenizer(reader: _Reader, data: Data, base: Path) -> TextTokenizer:
+    wanted = data.tokenizer
+    if wanted.path is not None:
+        return load_tokenizer(base / Path(wanted.path).expanduser())
+    sample = wanted.train.sample_bytes
+    share = 1.0 if sample is None else min(1.0, sample / max(reader.total_bytes, 1))
+
+    def texts() -> Iterator[str]:
+        for document in reader.documents("tokenizer", Skipped()):  # skipped ones are counted when tokens are made
+            digest = document.digest()
+            if share_position(digest) >= data.holdout and share_position(digest, purpose="tokenizer") < share:
+                yield document.text
+
+    return train_tokenizer(texts(), wanted.train.vocabulary_size, wanted.train.minimum_frequency)
+
+
+def _tokenize(documents: Iterator[Document], tokenizer: TextTokenizer, split: _Splitter) -> None:
+    batch: list[Document] = []
+    held = 0
+    for document in documents:
+        batch.append(document)
+        held += len(document.text)
+        if held >= BATCH_BYTES:
+            split.add(batch, tokenizer)
+            batch, held = [], 0
+    split.add(batch, tokenizer)
+
+
+class _Splitter:
+    """Sends each document to train or to hold-out, by its hash alone.
+
+    Where the share is so small that no document falls into it, the one with the smallest hash is held out, if there are
+    two at least: a small corpus can be evaluated too. To that end the present candidate is kept back.
+    """
+
+    def __init__(self, share: float, train: ShardWriter, holdout: ShardWriter) -> None:
+        self.train, self.holdout = train, holdout
+        self.content = hashlib.sha256()
+        self.bytes = 0
+        self._share = share
+        self._candidate: tuple[float, NDArray[np.uint32]] | None = None
+
+    def add(self, documents: list[Document], tokenizer: TextTokenizer) -> None:
+        end = np.array([tokenizer.end], dtype=np.uint32)
+        for document, ids in zip(documents, tokenizer.encode([d.text for d in documents]), strict=True):
+            digest = document.digest()
+            self.content.update(digest)
+            self.bytes += len(document.text.encode("utf-8"))
+            self._place(share_position(digest), np.concatenate([ids, end]))
+
+    def _place(self, position: float, ids: NDArray[np.uint32]) -> None:
+        if position < self._share:
+            self.holdout.append(ids)
+            self._release()
+        elif not self._share or self.holdout.documents:
+            self.train.append(ids)
+        elif self._candidate is None or position < self._candidate[0]:
+            self._release()
+            self._candidate = (position, ids)
+        else:
+            self.train.append(ids)
+
+    def _release(self) -> None:
+        if self._candidate is not None:
+            self.train.append(self._candidate[1])
+            self._candidate = None
+
+    def settle(self) -> None:
+        """Decides about the candidate when all documents are there."""
+        if self._candidate is not None and self.train.documents:
+            self.holdout.append(self._candidate[1])
+            self._candidate = None
+        self._release()
+
+
+def _publish(manifest: Manifest, working: Path, target: Path) -> None:
+    """Makes the directory durable, then visible under its name in one step."""
+    from runtime.run.files import write_json_atomic
+
+    write_json_atomic(working / MANIFEST, manifest.as_json())
+    _fsync(working)
+    if target.exists():
+        stale = target.with_name(target.name + ".stale")
+        shutil.rmtree(stale, ignore_errors=True)
+        target.rename(stale)
+        working.rename(target)
+        shutil.rmtree(stale, ignore_errors=True)
+    else:
+        working.rename(target)
+    _fsync(target.parent)
+
+
+def _fsync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

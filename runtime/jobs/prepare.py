@@ -1,0 +1,97 @@
+"""Job `prepare`: the sources of a profile become tokens in the run's artifacts/data."""
+
+from __future__ import annotations
+
+from runtime.data.manifest import HOLDOUT, TRAIN, Manifest
+from runtime.data.prepare import prepare
+from runtime.data.prepared import ARTIFACT, PreparedData, open_prepared
+from runtime.data.progress import Progress, ProgressCallback, Stopped
+from runtime.jobs.worker import WorkerContext
+
+PHASE = "load"
+
+
+def main(context: WorkerContext) -> int:
+    """Prepares and reports; one process is enough, others have nothing to do."""
+    if context.rank != 0:
+        return context.finish("finished")
+    try:
+        prepare_here(context)
+    except Stopped:
+        context.say("stopped on request; nothing half-made is left")
+        return context.finish("stopped", "user")
+    context.heartbeat("finish", context.step)
+    return context.finish("finished")
+
+
+def prepare_here(context: WorkerContext) -> PreparedData:
+    """Prepares `profile.data.sources` into the run's own artifacts, with heartbeats, reports and lines in the log.
+
+    Data that an earlier attempt completed is reused. For rank 0 of any job.
+
+    Raises:
+        Stopped: the run was asked to stop.
+        UsageError: the sources or the tokenizer are unusable.
+    """
+    data = context.profile.data
+    assert data is not None, "the schema demands data for this job"
+    target = context.run_dir.path / ARTIFACT
+    manifest = prepare(
+        data, target, progress_to(context), lambda: context.should_stop, base=context.run_dir.path.parent.parent
+    )
+    _announce(context, manifest)
+    return open_prepared(target)
+
+
+def progress_to(context: WorkerContext) -> ProgressCallback:
+    """A callback that beats the heart, reports to the supervisor and prints a line."""
+    beats = context.step
+
+    def tell(progress: Progress) -> None:
+        nonlocal beats
+        beats += 1
+        context.heartbeat(PHASE, beats)
+        context.report(
+            "progress",
+            phase=progress.phase,
+            done=progress.done,
+            total=progress.total,
+            unit=progress.unit,
+            rate=progress.rate,
+        )
+        context.say(_line(progress))
+
+    return tell
+
+
+def _line(progress: Progress) -> str:
+    scale, unit = (1 << 20, "MiB") if progress.unit == "bytes" else (1, progress.unit)
+    text = f"{progress.phase}: {progress.done / scale:,.1f}"
+    if progress.total is not None:
+        text += f" of {progress.total / scale:,.1f}"
+    text += f" {unit}"
+    if progress.rate:
+        text += f", {progress.rate / scale:,.2f} {unit}/s"
+    if progress.seconds_left:
+        text += f", {progress.seconds_left:.0f} s left"
+    return text
+
+
+def _announce(context: WorkerContext, manifest: Manifest) -> None:
+    train, holdout = manifest.splits[TRAIN], manifest.splits[HOLDOUT]
+    context.report(
+        "prepared",
+        tokens=manifest.tokens,
+        documents=manifest.documents,
+        train_tokens=train.tokens,
+        holdout_tokens=holdout.tokens,
+        vocabulary_size=manifest.vocabulary_size,
+        fingerprint=manifest.fingerprint,
+        skipped={reason: entry["count"] for reason, entry in manifest.skipped.items()},
+    )
+    context.say(
+        f"prepared: {manifest.documents:,} documents, {train.tokens:,} tokens to train on, "
+        f"{holdout.tokens:,} held out ({holdout.documents:,} documents), vocabulary {manifest.vocabulary_size:,}"
+    )
+    for reason, entry in manifest.skipped.items():
+        context.say(f"skipped as {reason}: {entry['count']:,} (first: {', '.join(entry['examples'][:3])})")
