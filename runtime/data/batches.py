@@ -19,7 +19,8 @@ from runtime.messages import N_, UsageError
 class MicroBatch:
     """What one forward pass takes: `inputs` and `labels` are [micro_batch, sequence_length] int64.
 
-    `labels[b, t]` is the token that follows `inputs[b, t]`: no further shift is needed. `samples` says which they are.
+    `labels[b, t]` is the token that follows `inputs[b, t]`: no further shift is needed. `samples` says which
+    they are.
     """
 
     inputs: NDArray[np.int64]
@@ -28,7 +29,9 @@ class MicroBatch:
 
 
 class TrainingBatches:
-    """One rank's share of every global batch. Nothing here has a state: a step's batch depends on its number alone."""
+    """One rank's share of every global batch. Nothing here has a state: a step's batch depends on its number
+    alone.
+    """
 
     def __init__(
         self,
@@ -42,7 +45,8 @@ class TrainingBatches:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        """`batch` is the global batch, `micro_batch` one process's share of one forward pass, both in sequences.
+        """`batch` is the global batch, `micro_batch` one process's share of one forward pass, both in
+        sequences.
 
         Raises:
             UsageError: the training data is shorter than one sequence.
@@ -56,7 +60,9 @@ class TrainingBatches:
             )
         share, rest = divmod(batch, world_size)
         if rest or share % micro_batch:
-            raise ValueError(f"a batch of {batch} is no multiple of {world_size} processes × micro-batch {micro_batch}")
+            raise ValueError(
+                f"a batch of {batch} is no multiple of {world_size} processes × micro-batch {micro_batch}"
+            )
         self.order = DataOrder(fingerprint, seed, sequences)
         self.sequences = sequences
         self._stream, self._length = stream, sequence_length
@@ -65,7 +71,9 @@ class TrainingBatches:
 
     def samples(self, step: int) -> Samples:
         """This rank's samples of step `step` (the first is 1), in order, [batch / world_size]."""
-        return self.order.locate(rank_slice((step - 1) * self._batch, self._batch, self._rank, self._world_size))
+        return self.order.locate(
+            rank_slice((step - 1) * self._batch, self._batch, self._rank, self._world_size)
+        )
 
     def step(self, step: int) -> list[MicroBatch]:
         """This rank's micro-batches of step `step`; the first step is 1."""
@@ -76,13 +84,16 @@ class TrainingBatches:
             MicroBatch(
                 windows[start : start + micro, :-1],
                 windows[start : start + micro, 1:],
-                Samples(*(part[start : start + micro] for part in (samples.number, samples.epoch, samples.index))),
+                Samples(
+                    *(part[start : start + micro] for part in (samples.number, samples.epoch, samples.index))
+                ),
             )
             for start in range(0, len(windows), micro)
         ]
 
     def steps(self, first: int, last: int, *, ahead: int = 2) -> Iterator[list[MicroBatch]]:
-        """The micro-batches of steps `first` … `last`, read by a thread up to `ahead` steps before they are needed.
+        """The micro-batches of steps `first` … `last`, read by a thread up to `ahead` steps before they are
+        needed.
 
         An error of that thread is raised here; leaving the iteration early ends the thread.
         """
@@ -119,12 +130,19 @@ class TrainingBatches:
 
 
 def evaluation_batches(
-    stream: TokenStream, *, sequence_length: int, micro_batch: int, sequences: int | None = None, rank: int = 0,
+    stream: TokenStream,
+    *,
+    sequence_length: int,
+    micro_batch: int,
+    sequences: int | None = None,
+    rank: int = 0,
     world_size: int = 1,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """(inputs, labels) of the stream's first `sequences` sequences (None: all), this rank's share of them, unshuffled.
+    """(inputs, labels) of the stream's first `sequences` sequences (None: all), this rank's share of them,
+    unshuffled.
 
-    Sequence i belongs to rank i mod world_size; ranks may differ by one sequence, and the last batch may be smaller.
+    Sequence i belongs to rank i mod world_size; ranks may differ by one sequence, and the last batch may be
+    smaller.
     """
     count = stream.sequences(sequence_length)
     count = count if sequences is None else min(count, sequences)

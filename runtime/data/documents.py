@@ -24,8 +24,8 @@ class Document:
 def share_position(digest: bytes, *, purpose: str = "holdout") -> float:
     """A document's fixed, uniformly distributed position in [0, 1) for one purpose.
 
-    Documents below 0.02 are 2 % of all documents, and the same ones whatever else is in the corpus. Different purposes
-    (hold-out, the tokenizer's sample) give independent positions.
+    Documents below 0.02 are 2 % of all documents, and the same ones whatever else is in the corpus. Different
+    purposes (hold-out, the tokenizer's sample) give independent positions.
     """
     salted = hashlib.blake2b(digest, digest_size=8, person=purpose.encode("ascii")[:16]).digest()
     return (int.from_bytes(salted, "big") >> 11) / float(1 << 53)
@@ -35,9 +35,9 @@ def share_position(digest: bytes, *, purpose: str = "holdout") -> float:
 class Skipped:
     """What could not be used, counted by reason, with the first places of each kind.
 
-    Reasons: `not_utf8` (bytes that are not UTF-8, or JSON strings that cannot be encoded), `not_json` (a line that is
-    not a JSON object), `no_text` (the text key is missing or not a string), `empty` (nothing but white space),
-    `too_long` (a JSONL line above the limit), `unreadable` (a file that the system refused).
+    Reasons: `not_utf8` (bytes that are not UTF-8, or JSON strings that cannot be encoded), `not_json` (a line
+    that is not a JSON object), `no_text` (the text key is missing or not a string), `empty` (nothing but
+    white space), `too_long` (a JSONL line above the limit), `unreadable` (a file that the system refused).
     """
 
     counts: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,6 @@
-"""manifest.json: what a prepared data directory holds. It is written last, so that where it is, everything is."""
+"""manifest.json: what a prepared data directory holds. It is written last, so that where it is, everything
+is.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +40,9 @@ class Split:
 class Manifest:
     """The record of a prepared data directory.
 
-    `fingerprint` identifies the token streams: it depends on the documents (their texts, in order), the tokenizer and
-    `recipe`, and on nothing else (no path, no time, no shard size). `request` is the part of the profile that it was
-    made for, by which a resumed run recognises its own data.
+    `fingerprint` identifies the token streams: it depends on the documents (their texts, in order), the
+    tokenizer and `recipe`, and on nothing else (no path, no time, no shard size). `request` is the part of
+    the profile that it was made for, by which a resumed run recognises its own data.
     """
 
     fingerprint: str
@@ -85,10 +87,14 @@ def read_manifest(directory: Path) -> Manifest:
             )
         return _parse(record)
     except FileNotFoundError:
-        raise UsageError(N_("{path} holds no prepared data: it has no manifest.json."), path=str(directory)) from None
+        raise UsageError(
+            N_("{path} holds no prepared data: it has no manifest.json."), path=str(directory)
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
-            N_("The manifest {path} can't be read ({error}). Prepare the data again."), path=str(path), error=repr(error)
+            N_("The manifest {path} can't be read ({error}). Prepare the data again."),
+            path=str(path),
+            error=repr(error),
         ) from error
 
 
@@ -98,10 +104,13 @@ def _parse(record: dict[str, Any]) -> Manifest:
             tokens=int(split["tokens"]),
             documents=int(split["documents"]),
             shards=tuple(
-                Shard(str(s["name"]), int(s["tokens"]), int(s["bytes"]), str(s["sha256"])) for s in split["shards"]
+                Shard(str(s["name"]), int(s["tokens"]), int(s["bytes"]), str(s["sha256"]))
+                for s in split["shards"]
             ),
         )
         for name, split in record["splits"].items()
     }
-    known = {name: record[name] for name in Manifest.__dataclass_fields__ if name in record and name != "splits"}
+    known = {
+        name: record[name] for name in Manifest.__dataclass_fields__ if name in record and name != "splits"
+    }
     return Manifest(splits=splits, **known)

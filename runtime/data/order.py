@@ -1,9 +1,10 @@
 """Which sequence is sample number n: a pure function of (data fingerprint, seed, n).
 
-An epoch's order is a keyed pseudo-random permutation of the sequences' indices, computed where it is needed instead of
-being drawn and kept: an alternating Feistel network over the smallest power of two that holds them, walked along its
-cycles until the value falls into range (Black & Rogaway, "Ciphers with Arbitrary Finite Domains", 2002). So resuming
-needs one number, memory does not grow with the corpus, and neither world size nor worker count can change the order.
+An epoch's order is a keyed pseudo-random permutation of the sequences' indices, computed where it is needed
+instead of being drawn and kept: an alternating Feistel network over the smallest power of two that holds
+them, walked along its cycles until the value falls into range (Black & Rogaway, "Ciphers with Arbitrary
+Finite Domains", 2002). So resuming needs one number, memory does not grow with the corpus, and neither world
+size nor worker count can change the order.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class DataOrder:
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele, Lea & Flood, 2014): every output bit depends on every input bit."""
+    """The finaliser of SplitMix64 (Steele, Lea & Flood, 2014): all output bits depend on all input bits."""
     values = values + np.uint64(0x9E3779B97F4A7C15)
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -86,7 +87,8 @@ def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def rank_slice(first: int, batch: int, rank: int, world_size: int) -> Indices:
-    """The sample numbers of one rank in the global batch that starts at sample `first`, in order, [batch / world_size].
+    """The sample numbers of one rank in the global batch that starts at sample `first`, in order, [batch /
+    world_size].
 
     Ranks take contiguous slices, so that rank 0's samples followed by rank 1's are the global batch.
     """

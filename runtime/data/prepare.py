@@ -1,7 +1,7 @@
 """Sources to a prepared data directory: tokenizer.json, token shards and, last, the manifest.
 
-Everything is written to `<target>.tmp` and renamed when complete, so that a killed preparation leaves nothing that looks
-like data, and the next one starts clean.
+Everything is written to `<target>.tmp` and renamed when complete, so that a killed preparation leaves nothing
+that looks like data, and the next one starts clean.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 PACKING = "documents, each followed by the end token; version 1"
 BATCH_BYTES = 1 << 20
-"""Bytes of text that are tokenized together: enough to keep every core busy, little enough to stop promptly."""
+"""Bytes of text that are tokenized together: enough to keep every core busy, little enough to stop promptly.
+"""
 REQUEST_KEYS = {"sources", "tokenizer", "holdout", "shard_tokens"}
 
 
@@ -45,10 +46,11 @@ def prepare(
     *,
     base: Path,
 ) -> Manifest:
-    """Makes the prepared data that `data` (the profile's section) describes in `target`, or reuses what is there.
+    """Makes the prepared data that `data` (the profile's section) describes in `target`, or reuses what is
+    there.
 
-    What is in `target` already is reused when it is complete and was made for the same request; anything else there is
-    replaced. Relative paths are relative to `base`.
+    What is in `target` already is reused when it is complete and was made for the same request; anything else
+    there is replaced. Relative paths are relative to `base`.
 
     Raises:
         UsageError: sources or tokenizer are missing or unusable, or hold no text.
@@ -89,9 +91,15 @@ def find_prepared(data: Data, target: Path) -> PreparedData | None:
 
 
 def wait_for_prepared(
-    data: Data, target: Path, on_wait: Callable[[], None], should_stop: ShouldStop = never_stop, *, poll: float = 0.2
+    data: Data,
+    target: Path,
+    on_wait: Callable[[], None],
+    should_stop: ShouldStop = never_stop,
+    *,
+    poll: float = 0.2,
 ) -> PreparedData:
-    """What the other ranks do while rank 0 prepares: returns when the data is there; `on_wait` is called at each look.
+    """What the other ranks do while rank 0 prepares: returns when the data is there; `on_wait` is called at
+    each look.
 
     There is no time limit of its own: when rank 0 fails, whoever supervises the ranks ends the others.
 
@@ -108,7 +116,9 @@ def wait_for_prepared(
 
 @dataclass
 class _Reader:
-    """The documents of the sources, as often as they are needed, with progress and the wish to stop in between."""
+    """The documents of the sources, as often as they are needed, with progress and the wish to stop in
+    between.
+    """
 
     files: list[SourceFile]
     progress: ProgressCallback
@@ -147,10 +157,14 @@ def _build(reader: _Reader, data: Data, working: Path, base: Path) -> Manifest:
         raise
     if not splits[TRAIN].tokens:
         raise UsageError(
-            N_("The sources hold no text to train on: {files} files read, {skipped} documents skipped ({reasons})."),
+            N_(
+                "The sources hold no text to train on: {files} files read, {skipped} documents skipped "
+                "({reasons})."
+            ),
             files=len(reader.files),
             skipped=skipped.total,
-            reasons=", ".join(f"{reason} {count}" for reason, count in sorted(skipped.counts.items())) or "none",
+            reasons=", ".join(f"{reason} {count}" for reason, count in sorted(skipped.counts.items()))
+            or "none",
         )
     recipe: dict[str, Any] = {"packing": PACKING, "holdout": data.holdout, "end_of_text": tokenizer.end}
     content = split.content.hexdigest()
@@ -179,7 +193,9 @@ def _tokenizer(reader: _Reader, data: Data, base: Path) -> TextTokenizer:
     share = 1.0 if sample is None else min(1.0, sample / max(reader.total_bytes, 1))
 
     def texts() -> Iterator[str]:
-        for document in reader.documents("tokenizer", Skipped()):  # skipped ones are counted when tokens are made
+        for document in reader.documents(
+            "tokenizer", Skipped()
+        ):  # skipped ones are counted when tokens are made
             digest = document.digest()
             if share_position(digest) >= data.holdout and share_position(digest, purpose="tokenizer") < share:
                 yield document.text
@@ -202,8 +218,9 @@ def _tokenize(documents: Iterator[Document], tokenizer: TextTokenizer, split: _S
 class _Splitter:
     """Sends each document to train or to hold-out, by its hash alone.
 
-    Where the share is so small that no document falls into it, the one with the smallest hash is held out, if there are
-    two at least: a small corpus can be evaluated too. To that end the present candidate is kept back.
+    Where the share is so small that no document falls into it, the one with the smallest hash is held out, if
+    there are two at least: a small corpus can be evaluated too. To that end the present candidate is kept
+    back.
     """
 
     def __init__(self, share: float, train: ShardWriter, holdout: ShardWriter) -> None:

@@ -31,7 +31,9 @@ class PreparedData:
         return self.directory / TOKENIZER_FILE
 
     def verify(self, on_bytes: Callable[[int], None] = lambda count: None) -> list[Message]:
-        """Reads every shard and compares its hash: what is wrong, or an empty list. `on_bytes` counts what was read."""
+        """Reads every shard and compares its hash: what is wrong, or an empty list. `on_bytes` counts what
+        was read.
+        """
         problems: list[Message] = []
         for split in self.manifest.splits.values():
             for shard in split.shards:
@@ -53,13 +55,18 @@ def open_prepared(directory: Path) -> PreparedData:
     """
     manifest = read_manifest(directory)
     if not {TRAIN, HOLDOUT} <= manifest.splits.keys():
-        raise UsageError(N_("The manifest in {path} contradicts itself. Prepare the data again."), path=str(directory))
-    train, holdout = (TokenStream(directory, manifest.splits[name], manifest.dtype) for name in (TRAIN, HOLDOUT))
+        raise UsageError(
+            N_("The manifest in {path} contradicts itself. Prepare the data again."), path=str(directory)
+        )
+    train, holdout = (
+        TokenStream(directory, manifest.splits[name], manifest.dtype) for name in (TRAIN, HOLDOUT)
+    )
     return PreparedData(directory, manifest, train, holdout)
 
 
 def locate_prepared(reference: str | Path, base: Path, logs: Path) -> Path:
-    """The directory that `data.prepared` means: a directory (of data, or of a run that has data), or a run's id.
+    """The directory that `data.prepared` means: a directory (of data, or of a run that has data), or a run's
+    id.
 
     Relative paths are relative to `base`, run ids are looked for in `logs`.
 
@@ -74,6 +81,9 @@ def locate_prepared(reference: str | Path, base: Path, logs: Path) -> Path:
         if candidate.joinpath(MANIFEST).is_file():
             return candidate
     raise UsageError(
-        N_("There is no prepared data in {reference}: it is neither a directory with a manifest.json nor a finished run."),
+        N_(
+            "There is no prepared data in {reference}: it is neither a directory with a manifest.json "
+            "nor a run that prepared any."
+        ),
         reference=str(reference),
     )

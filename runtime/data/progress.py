@@ -44,7 +44,7 @@ def never_stop() -> bool:
 
 
 class Meter:
-    """Counts one phase and tells the callback at most every `interval` seconds, and at its beginning and end."""
+    """Counts one phase; tells the callback at most every `interval` seconds, at the beginning and the end."""
 
     def __init__(
         self, phase: str, total: int | None, unit: str, callback: ProgressCallback, *, interval: float = 0.5

@@ -68,7 +68,9 @@ def _pieces(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
 
 
 def _cut(buffer: bytes) -> int:
-    """Where to end a piece: after the last blank line in its second half, else the last line end, else a character."""
+    """Where to end a piece: after the last blank line in its second half, else the last line end, else a
+    character.
+    """
     if len(buffer) <= PIECE:
         return len(buffer)
     for separator in (b"\n\n", b"\n"):
@@ -76,7 +78,9 @@ def _cut(buffer: bytes) -> int:
         if found >= 0:
             return found + len(separator)
     cut = PIECE
-    while cut > PIECE - 4 and (buffer[cut] & 0xC0) == 0x80:  # a continuation byte belongs to the character before
+    while (
+        cut > PIECE - 4 and (buffer[cut] & 0xC0) == 0x80
+    ):  # a continuation byte belongs to the character before
         cut -= 1
     return cut
 

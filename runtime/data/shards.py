@@ -25,7 +25,9 @@ def token_dtype(vocabulary_size: int) -> np.dtype[np.unsignedinteger]:
 class ShardWriter:
     """Appends documents to the shards of one split; a document may go on in the next shard."""
 
-    def __init__(self, directory: Path, split: str, dtype: np.dtype[np.unsignedinteger], shard_tokens: int) -> None:
+    def __init__(
+        self, directory: Path, split: str, dtype: np.dtype[np.unsignedinteger], shard_tokens: int
+    ) -> None:
         self._directory, self._split, self._dtype, self._shard_tokens = directory, split, dtype, shard_tokens
         self._stream: BinaryIO | None = None
         self._room = 0
@@ -83,8 +85,9 @@ class ShardWriter:
 class TokenStream:
     """The tokens of one split as one long array over memory-mapped shards.
 
-    A *sequence* i of length L is trained on the window of L + 1 tokens that starts at i · L: its inputs are the first L,
-    its labels the last L. Windows overlap by that one token, so every token but the very first is a label once an epoch.
+    A *sequence* i of length L is trained on the window of L + 1 tokens that starts at i · L: its inputs are
+    the first L, its labels the last L. Windows overlap by that one token, so every token but the very first
+    is a label once an epoch.
     """
 
     def __init__(self, directory: Path, split: Split, dtype: str) -> None:
@@ -96,7 +99,9 @@ class TokenStream:
         ]
         self._starts = np.cumsum([0, *(shard.tokens for shard in split.shards)])
         if int(self._starts[-1]) != split.tokens:
-            raise UsageError(N_("The manifest in {path} contradicts itself. Prepare the data again."), path=str(directory))
+            raise UsageError(
+                N_("The manifest in {path} contradicts itself. Prepare the data again."), path=str(directory)
+            )
 
     def sequences(self, length: int) -> int:
         """How many sequences of `length` tokens the stream holds; a rest shorter than that is left out."""
@@ -128,6 +133,7 @@ def _checked(directory: Path, shard: Shard) -> Path:
     path = directory / shard.name
     if path.parent != directory or not path.is_file() or path.stat().st_size != shard.bytes:
         raise UsageError(
-            N_("The token shard {path} is missing or has the wrong size. Prepare the data again."), path=str(path)
+            N_("The token shard {path} is missing or has the wrong size. Prepare the data again."),
+            path=str(path),
         )
     return path

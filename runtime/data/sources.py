@@ -50,7 +50,9 @@ class SourceSpec(Protocol):
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file to read: `name` is its path relative to its source, `format` is text or jsonl, `size` in bytes."""
+    """One file to read: `name` is its path relative to its source, `format` is text or jsonl, `size` in
+    bytes.
+    """
 
     path: Path
     name: str
@@ -62,8 +64,8 @@ class SourceFile:
 def resolve_sources(sources: Iterable[SourceSpec], base: Path) -> list[SourceFile]:
     """All files of all sources: sources in the profile's order, each one's files sorted by relative path.
 
-    Relative paths are relative to `base` (the workspace). Hidden files and directories are left out of directories;
-    symbolic links to directories are not followed.
+    Relative paths are relative to `base` (the workspace). Hidden files and directories are left out of
+    directories; symbolic links to directories are not followed.
 
     Raises:
         UsageError: a source that does not exist, or that holds no file.
@@ -90,28 +92,40 @@ def _format(declared: str, path: Path) -> str:
 
 
 def _path_files(source: SourceSpec, base: Path) -> Iterator[tuple[str, Path]]:
-    given = os.path.expanduser(str(source.path))
-    path = base / given
+    path = base / Path(str(source.path)).expanduser()
     if path.is_file():
         yield path.name, path
     elif path.is_dir():
         yield from _directory_files(path, source.include, source.exclude)
-    elif glob.has_magic(given):
-        matches = (Path(match) for match in glob.iglob(str(path), recursive=True))
-        for match in sorted(match for match in matches if match.is_file()):
-            yield match.name, match
+    elif glob.has_magic(str(path)):
+        yield from _glob_files(path)
     else:
         raise UsageError(N_("The data source {path} does not exist."), path=str(path))
 
 
-def _directory_files(
-    root: Path, include: Sequence[str], exclude: Sequence[str]
-) -> list[tuple[str, Path]]:
+def _glob_files(pattern: Path) -> list[tuple[str, Path]]:
+    """Visible files that match, by path relative to the part before the first wildcard, sorted."""
+    first = next(number for number, part in enumerate(pattern.parts) if glob.has_magic(part))
+    root = Path(*pattern.parts[:first])
+    found = [
+        (path.relative_to(root).as_posix(), path)
+        for path in root.glob(str(Path(*pattern.parts[first:])))
+        if path.is_file()
+    ]
+    visible = [item for item in found if not any(part.startswith(".") for part in item[0].split("/"))]
+    return sorted(visible, key=_by_name)
+
+
+def _by_name(item: tuple[str, Path]) -> bytes:
+    return os.fsencode(item[0])
+
+
+def _directory_files(root: Path, include: Sequence[str], exclude: Sequence[str]) -> list[tuple[str, Path]]:
     """Files below `root` by relative POSIX path, sorted by that path's UTF-8 bytes.
 
-    A pattern without a slash is compared with the file's name (include) or with every part of the path (exclude, so
-    that `tests` leaves out whole directories); one with a slash with the whole relative path, where `*` also
-    crosses slashes. No include pattern means every file.
+    A pattern without a slash is compared with the file's name (include) or with every part of the path
+    (exclude, so that `tests` leaves out whole directories); one with a slash with the whole relative path,
+    where `*` also crosses slashes. No include pattern means every file.
     """
     found: list[tuple[str, Path]] = []
     for directory, directories, names in os.walk(root):
@@ -128,7 +142,7 @@ def _directory_files(
                 continue
             if not include or any(fnmatchcase(key if "/" in p else name, p) for p in include):
                 found.append((key, path))
-    return sorted(found, key=lambda item: os.fsencode(item[0]))
+    return sorted(found, key=_by_name)
 
 
 def _excluded(key: str, name: str, patterns: Sequence[str]) -> bool:
@@ -146,8 +160,9 @@ def _stdlib_files() -> list[tuple[str, Path]]:
     if len(found) < STDLIB_LEAST_FILES:
         raise UsageError(
             N_(
-                "This Python has no standard library in source form in {path} ({count} files found). Install it "
-                "(on Debian and Ubuntu the package libpython3-stdlib), or name another text with data.sources."
+                "This Python has no standard library in source form in {path} ({count} files found). "
+                "Install it (on Debian and Ubuntu the package libpython3-stdlib), or name another text "
+                "with data.sources."
             ),
             path=str(root),
             count=len(found),

@@ -1,4 +1,6 @@
-"""Tokenizers: trained here (byte-level BPE) or given, and always used through `tokenizers`' fast implementation."""
+"""Tokenizers: trained here (byte-level BPE) or given, and always used through `tokenizers`' fast
+implementation.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 END_OF_TEXT = "<|endoftext|>"
-PADDING = "<|padding|>"
-BYTES = 256
+LEAST_VOCABULARY = 256 + 1  # every byte, and the end of a document
 
 KNOWN_ENDS = (END_OF_TEXT, "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "[EOS]")
 TOKENIZER_FILE = "tokenizer.json"
@@ -47,28 +48,27 @@ class TextTokenizer:
         """Writes tokenizer.json and a tokenizer_config.json that transformers' AutoTokenizer understands."""
         directory.joinpath(TOKENIZER_FILE).write_text(self.tokenizer.to_str(pretty=True), encoding="utf-8")
         config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": self.end_text}
-        if self.tokenizer.token_to_id(PADDING) is not None:
-            config["pad_token"] = PADDING
-        directory.joinpath("tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        directory.joinpath("tokenizer_config.json").write_text(
+            json.dumps(config, indent=2) + "\n", encoding="utf-8"
+        )
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary_size: int, minimum_frequency: int) -> TextTokenizer:
-    """Byte-level BPE with GPT-2's pre-tokenization (Radford et al., 2019). The same texts give the same tokenizer.
+    """Byte-level BPE with GPT-2's pre-tokenization (Radford et al., 2019). The same texts give the same
+    tokenizer.
 
-    The vocabulary holds the special tokens <|endoftext|> (id 0) and <|padding|> (id 1), then the 256 bytes, then merges;
-    it can end up smaller than asked for where the text has too few pairs.
+    The vocabulary holds the special token <|endoftext|> (id 0), the 256 bytes, then merges; it can end up
+    smaller than asked for where the text has too few pairs.
 
     Raises:
-        UsageError: `vocabulary_size` has no room for the bytes and special tokens.
+        UsageError: `vocabulary_size` has no room for the bytes and the special token.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    special = [END_OF_TEXT, PADDING]
-    least = BYTES + len(special)
-    if vocabulary_size < least:
+    if vocabulary_size < LEAST_VOCABULARY:
         raise UsageError(
             N_("A byte-level tokenizer needs a vocabulary of at least {least} tokens, not {size}."),
-            least=least,
+            least=LEAST_VOCABULARY,
             size=vocabulary_size,
         )
     tokenizer = Tokenizer(models.BPE())
@@ -77,7 +77,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary_size: int, minimum_frequenc
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,
         min_frequency=minimum_frequency,
-        special_tokens=special,
+        special_tokens=[END_OF_TEXT],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
@@ -86,7 +86,8 @@ def train_tokenizer(texts: Iterable[str], vocabulary_size: int, minimum_frequenc
 
 
 def load_tokenizer(path: Path) -> TextTokenizer:
-    """A given tokenizer: a tokenizer.json, or a directory with one (or with vocab.json and merges.txt, as GPT-2's).
+    """A given tokenizer: a tokenizer.json, or a directory with one (or with vocab.json and merges.txt, as
+    GPT-2's).
 
     Raises:
         UsageError: there is none, it can't be read, or it names no token that ends a document.
@@ -96,8 +97,10 @@ def load_tokenizer(path: Path) -> TextTokenizer:
         tokenizer = _read(file)
     except UsageError:
         raise
-    except Exception as error:  # noqa: BLE001 - the tokenizers library raises bare Exception for a malformed file
-        raise UsageError(N_("The tokenizer {path} can't be read: {error}"), path=str(file), error=str(error)) from error
+    except Exception as error:  # the tokenizers library raises just that for a malformed file
+        raise UsageError(
+            N_("The tokenizer {path} can't be read: {error}"), path=str(file), error=str(error)
+        ) from error
     return _ready(tokenizer, _end_token(tokenizer, file.parent))
 
 
@@ -108,7 +111,9 @@ def _read(file: Path) -> Tokenizer:
         return Tokenizer.from_file(str(file))
     vocabulary, merges = file.with_name("vocab.json"), file.with_name("merges.txt")
     if not (vocabulary.is_file() and merges.is_file()):
-        raise UsageError(N_("There is no tokenizer in {path}: it has no tokenizer.json."), path=str(file.parent))
+        raise UsageError(
+            N_("There is no tokenizer in {path}: it has no tokenizer.json."), path=str(file.parent)
+        )
     tokenizer = Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -122,7 +127,10 @@ def _end_token(tokenizer: Tokenizer, directory: Path) -> str:
         if tokenizer.token_to_id(token) is not None:
             return token
     raise UsageError(
-        N_("The tokenizer in {path} names no token that ends a document. Set eos_token in its tokenizer_config.json."),
+        N_(
+            "The tokenizer in {path} names no token that ends a document. "
+            "Set eos_token in its tokenizer_config.json."
+        ),
         path=str(directory),
     )
 

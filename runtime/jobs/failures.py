@@ -15,10 +15,11 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def reason_of(error: BaseException) -> str:
-    """The reason code of a failure: bad_profile, oom_device, oom_host, disk_full, an exception's own, or crash.
+    """The reason code of a failure: bad_profile, oom_device, oom_host, disk_full, an exception's own, or
+    crash.
 
-    An exception class below the jobs (a guard of the trainer) names its reason in an attribute `exit_reason`. Causes are
-    looked through as well: a checkpoint's failure wraps the full disk behind it.
+    An exception class below the jobs (a guard of the trainer) names its reason in an attribute `exit_reason`.
+    Causes are looked through as well: a checkpoint's failure wraps the full disk behind it.
     """
     for cause in causes(error):
         own = getattr(cause, "exit_reason", None)
@@ -33,7 +34,9 @@ def reason_of(error: BaseException) -> str:
         if isinstance(cause, MemoryError):
             return "oom_host"
         text = str(cause)
-        if "os error 28" in text or "No space left on device" in text:  # safetensors and torch pass on only the text
+        if (
+            "os error 28" in text or "No space left on device" in text
+        ):  # safetensors and torch pass on only the text
             return "disk_full"
         if "DefaultCPUAllocator: can't allocate memory" in text or "not enough memory" in text:
             return "oom_host"
@@ -48,7 +51,7 @@ def describe(error: BaseException) -> str:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it was raised from, and the failures of single ranks that a distributed one collects."""
+    """The error, what it was raised from, and the failures of ranks that a distributed one collects."""
     pending: list[BaseException] = [error]
     seen: set[int] = set()
     while pending:
@@ -62,7 +65,9 @@ def causes(error: BaseException) -> Iterator[BaseException]:
             following += current.exceptions
         failures = getattr(current, "failures", None)  # torch.distributed.checkpoint.CheckpointException
         if isinstance(failures, dict):
-            following += [wrapped[0] for wrapped in failures.values() if isinstance(wrapped, tuple) and wrapped]
+            following += [
+                wrapped[0] for wrapped in failures.values() if isinstance(wrapped, tuple) and wrapped
+            ]
         pending += [item for item in following if isinstance(item, BaseException)]
 
 

@@ -25,7 +25,8 @@ def main(context: WorkerContext) -> int:
 
 
 def prepare_here(context: WorkerContext) -> PreparedData:
-    """Prepares `profile.data.sources` into the run's own artifacts, with heartbeats, reports and lines in the log.
+    """Prepares `profile.data.sources` into the run's own artifacts, with heartbeats, reports and lines in the
+    log.
 
     Data that an earlier attempt completed is reused. For rank 0 of any job.
 
@@ -37,7 +38,11 @@ def prepare_here(context: WorkerContext) -> PreparedData:
     assert data is not None, "the schema demands data for this job"
     target = context.run_dir.path / ARTIFACT
     manifest = prepare(
-        data, target, progress_to(context), lambda: context.should_stop, base=context.run_dir.path.parent.parent
+        data,
+        target,
+        progress_to(context),
+        lambda: context.should_stop,
+        base=context.run_dir.path.parent.parent,
     )
     _announce(context, manifest)
     return open_prepared(target)
@@ -91,7 +96,8 @@ def _announce(context: WorkerContext, manifest: Manifest) -> None:
     )
     context.say(
         f"prepared: {manifest.documents:,} documents, {train.tokens:,} tokens to train on, "
-        f"{holdout.tokens:,} held out ({holdout.documents:,} documents), vocabulary {manifest.vocabulary_size:,}"
+        f"{holdout.tokens:,} held out ({holdout.documents:,} documents), "
+        f"vocabulary {manifest.vocabulary_size:,}"
     )
     for reason, entry in manifest.skipped.items():
         context.say(f"skipped as {reason}: {entry['count']:,} (first: {', '.join(entry['examples'][:3])})")

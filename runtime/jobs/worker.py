@@ -1,7 +1,8 @@
-"""What every worker process has: its place in the run, its heartbeat, the orders it gets, and how it says that it ends.
+"""What every worker process has: its place in the run, its heartbeat, the orders it gets, and how it says
+that it ends.
 
-A worker is started by the agent (or by hand with the same environment) as `python -m runtime.jobs`. This module is free
-of torch, so that the first heartbeat and a clear error come before any heavy import.
+A worker is started by the agent (or by hand with the same environment) as `python -m runtime.jobs`. This
+module is free of torch, so that the first heartbeat and a clear error come before any heavy import.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ REQUIRED = ("HEADNODE_RUN", "HEADNODE_RUN_DIR", "HEADNODE_ATTEMPT", "RANK", "WOR
 
 @dataclass(frozen=True)
 class Order:
-    """The supervisor's latest orders, all of them at once: stop, save before stopping, and how many saves so far."""
+    """The supervisor's latest orders, all of them at once: stop, save before stopping, and how many saves so
+    far.
+    """
 
     seq: int = 0
     stop: bool = False
@@ -46,7 +49,7 @@ class Order:
 
 
 class WorkerContext:
-    """One rank's view of its run. `terminate` becomes true at SIGTERM; `orders` is only ever set on rank 0."""
+    """One rank's view of its run. `terminate` becomes true at SIGTERM; `orders` is only set on rank 0."""
 
     def __init__(
         self,
@@ -98,7 +101,9 @@ class WorkerContext:
                 int(environment.get("LOCAL_WORLD_SIZE", environment["WORLD_SIZE"])),
             )
         except (ValueError, FileNotFoundError, NotADirectoryError) as error:
-            raise UsageError(N_("The worker's environment makes no sense: {error}"), error=str(error)) from error
+            raise UsageError(
+                N_("The worker's environment makes no sense: {error}"), error=str(error)
+            ) from error
 
     @cached_property
     def profile(self) -> Profile:
@@ -152,7 +157,8 @@ class WorkerContext:
     ) -> int:
         """Writes the exit record and returns the exit code that goes with it.
 
-        `outcome` is finished, stopped or failed; `reason` a reason code (finished, user, non_finite, crash …).
+        `outcome` is finished, stopped or failed; `reason` a reason code (finished, user, non_finite, crash
+        …).
         """
         if reason is None:
             reason = {"finished": "finished", "stopped": "user"}.get(outcome, "crash")
@@ -161,7 +167,7 @@ class WorkerContext:
         return exit_code(outcome, reason)
 
     def listen(self) -> None:
-        """Begins to take notice of signals, and on rank 0 of orders. To be called once, in the main thread."""
+        """Begins to notice signals, and on rank 0 orders. To be called once, in the main thread."""
         signal.signal(signal.SIGTERM, self._on_sigterm)
         faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
         if self.rank == 0:
@@ -180,7 +186,11 @@ class WorkerContext:
                     self._orders, seen = _order(record), stamp
             except FileNotFoundError:
                 pass
-            except (OSError, ValueError, TypeError) as error:  # a file server that hiccups must not end the listening
+            except (
+                OSError,
+                ValueError,
+                TypeError,
+            ) as error:  # a file server that hiccups must not end the listening
                 self.say(f"order.json can't be read now: {error}")
             time.sleep(ORDER_INTERVAL)
 
