@@ -1,0 +1,326 @@
+"""The panel: a thin frame that owns the store and the pages, and carries out what concerns more than one
+page."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tui.environment import prepare_terminal
+
+prepare_terminal()
+
+from textual import events  # noqa: E402
+from textual.app import App, SystemCommand  # noqa: E402
+from textual.binding import Binding  # noqa: E402
+from textual.keys import _character_to_key  # noqa: E402
+from textual.screen import Screen  # noqa: E402
+
+from runtime.messages import HeadnodeError  # noqa: E402
+from tui import describe, i18n, keymap, pages, theme  # noqa: E402
+from tui.clean import clean  # noqa: E402
+from tui.i18n import _, ngettext  # noqa: E402
+from tui.pages.page import Page  # noqa: E402
+from tui.pages.runs import RunsPage  # noqa: E402
+from tui.store.messages import RunsChanged, StoreNote, TelemetrySample  # noqa: E402
+from tui.store.services import Services  # noqa: E402
+from tui.store.store import Store  # noqa: E402
+from tui.widgets.header import Header  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from textual.command import Provider
+
+    from runtime.run.workspace import Workspace
+    from tui.store.runs import RunView
+
+
+def _commands() -> type[Provider]:
+    from tui.commands import PanelCommands
+
+    return PanelCommands
+
+
+class HeadnodeApp(App[None]):
+    """`open_run` is the id of a run whose page is opened at once; `language` what `--lang` said."""
+
+    TITLE = "headnode"
+    CSS_PATH = "styles/app.tcss"
+    COMMANDS: ClassVar[set[Any]] = {_commands}
+    ENABLE_COMMAND_PALETTE = True
+    NOTIFICATION_TIMEOUT = 8
+    BINDINGS: ClassVar[list[Any]] = [
+        *(Binding(tab.digit, f"show_page('{tab.name}')", tab.title, show=False) for tab in pages.TABS),
+    ]
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        open_run: str | None = None,
+        language: str | None = None,
+        services: Services | None = None,
+    ) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self.services = services or Services()
+        self.store = Store(workspace, self.services, self.post_message)
+        self.left = self.services.memory.left(workspace.root)
+        self._open_run = open_run
+        self._pages: dict[str, Page] = {}
+        i18n.setup(language, stored=self.services.memory.get("language"))
+        for name in theme.PALETTES:
+            self.register_theme(theme.textual_theme(name))
+        self._use_theme(self.services.memory.get("theme") or "dark")
+
+    # -- life
+
+    def get_default_screen(self) -> Screen[Any]:
+        page = self._pages["runs"] = RunsPage()
+        return page
+
+    def on_mount(self) -> None:
+        self.store.start()
+        self.set_interval(1.0, self._tick)
+
+    def on_unmount(self) -> None:
+        self.store.stop()
+        self.services.memory.leave(self.workspace.root, self.services.clock())
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            event = self._translated(event)
+        await super().on_event(event)
+
+    def _translated(self, event: events.Key) -> events.Key:
+        """Full-width characters of an input method act as their keys, and hjkl as arrows where they mean
+        nothing else."""
+        page = self.screen
+        if (isinstance(page, Page) and page.typing) or event.character is None or self._text_has_focus():
+            return event
+        meant = keymap.half_width(event.character)
+        if meant is not None:
+            event = events.Key(_character_to_key(meant), meant)
+        if event.key in keymap.ARROWS and event.key not in page.active_bindings:
+            event = events.Key(keymap.ARROWS[event.key], None)
+        return event
+
+    def _text_has_focus(self) -> bool:
+        from textual.widgets import Input, TextArea
+
+        return isinstance(self.focused, (Input, TextArea))
+
+    @property
+    def page(self) -> Page:
+        """The page on top, below any dialog."""
+        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, Page))
+
+    def _tick(self) -> None:
+        self.page.query_one(Header).update_header()
+        self.page.tick()
+
+    # -- what the store says
+
+    def on_runs_changed(self, message: RunsChanged) -> None:
+        before = {run_id: self.store.runs.get(run_id) for run_id in message.runs}
+        changed = self.store.apply(message)
+        if not message.first:
+            for run_id, view in message.runs.items():
+                self._announce(before[run_id], view)
+        self.page.runs_changed(changed)
+        self.page.refresh_footer()
+        if message.first and self._open_run is not None:
+            run_id, self._open_run = self._open_run, None
+            self.open_run(run_id)
+
+    def _announce(self, before: RunView | None, now: RunView | None) -> None:
+        """Bell and toast when a run has ended while somebody watches."""
+        if before is None or now is None or now.record is None or not before.active:
+            return
+        if not now.active:
+            bad = now.state in {"failed", "lost", "unkillable"}
+            self.notify(
+                describe.outcome(now.record),
+                title=clean(now.run_id),
+                severity="error" if bad else "information",
+            )
+            self.bell()
+
+    def on_telemetry_sample(self, message: TelemetrySample) -> None:
+        self.store.telemetry = message.sample
+        self.page.query_one(Header).update_header()
+        self.page.telemetry_changed(message.sample)
+
+    def on_store_note(self, message: StoreNote) -> None:
+        self.store.note = message.text
+        self.page.refresh_page()
+
+    # -- pages
+
+    def action_show_page(self, name: str) -> None:
+        self.show_page(name)
+
+    def show_page(self, name: str, **arguments: Any) -> None:
+        """Goes to a numbered page; what lies above the current one is closed."""
+        page = self._page(name)
+        page.arrive(**arguments)
+        if page is self.page and self.screen is page:
+            page.refresh_page()
+            return
+        base = self.screen_stack[0]
+        with self.batch_update():
+            while len(self.screen_stack) > 1:
+                self.pop_screen()
+            if page is not base:
+                self.push_screen(page)
+
+    def open_page(self, page: Page) -> None:
+        """Lays a page on top of the current one; esc closes it."""
+        self.push_screen(page)
+
+    def close_page(self) -> None:
+        """Back to the page below."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def _page(self, name: str) -> Page:
+        if name not in self._pages:
+            page = self._pages[name] = pages.tab(name).load()()
+            self.install_screen(page, name)
+        return self._pages[name]
+
+    async def rebuild(self) -> None:
+        """Builds what is shown anew, after another language or theme was chosen."""
+        shown = set(self.screen_stack)
+        for name, page in list(self._pages.items()):
+            if page not in shown:
+                del self._pages[name]
+                self.uninstall_screen(name)
+                if page.is_attached:
+                    await page.remove()
+        for screen in self.screen_stack:
+            if isinstance(screen, Page):
+                await screen.recompose()
+                screen.refresh_page()
+        self.page.refresh_footer()
+
+    # -- language and theme
+
+    async def set_language(self, code: str) -> None:
+        """Shows everything in another language from now on, and at the next visit."""
+        i18n.setup(code)
+        self.services.memory.set("language", code)
+        await self.rebuild()
+
+    async def set_theme(self, name: str) -> None:
+        """`dark` or `light`, from now on and at the next visit."""
+        self._use_theme(name)
+        self.services.memory.set("theme", name)
+        await self.rebuild()
+
+    def _use_theme(self, name: str) -> None:
+        name = name if name in theme.PALETTES else "dark"
+        theme.use(name)
+        self.theme = f"headnode-{name}"
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        return ()
+
+    # -- runs
+
+    def open_run(self, run_id: str) -> None:
+        """Opens the page of this run."""
+        from tui.pages.run import RunPage
+
+        self.open_page(RunPage(run_id))
+
+    def stop_run(self, run_id: str) -> None:
+        """Asks how, then stops the run."""
+        from tui.dialogs.stop import StopDialog
+
+        view = self.store.runs.get(run_id)
+        if view is not None and view.record is not None:
+            self.push_screen(StopDialog(view), self._request(view))
+
+    def save_run(self, run_id: str) -> None:
+        """Asks the run for a checkpoint now."""
+        view = self.store.runs.get(run_id)
+        if view is not None:
+            self._request(view)({"verb": "save"})
+
+    def resume_run(self, run_id: str, step: int | None = None) -> None:
+        """Shows what a resume of this run would do, and does it when confirmed."""
+        view = self.store.runs.get(run_id)
+        if view is not None:
+            dialog = import_module("tui.dialogs.resume_plan").ResumePlanDialog
+            self.push_screen(dialog(view, step))
+
+    def _request(self, view: RunView) -> Callable[[dict[str, Any] | None], None]:
+        """Sends what a dialog has decided; None means that nothing shall happen."""
+
+        def send(choice: dict[str, Any] | None) -> None:
+            if choice is None:
+                return
+            from runtime.launch import operations
+
+            try:
+                if choice["verb"] == "save":
+                    operations.save(view.directory)
+                    self.say(_("Asked for a checkpoint at the end of this step"))
+                else:
+                    operations.stop(view.directory, save=choice["save"], kill=choice["kill"])
+                    self.say(describe.stop_asked(choice["save"], choice["kill"]))
+            except (HeadnodeError, OSError) as error:
+                self.complain(error)
+            self.store.wake()
+
+        return send
+
+    # -- talking to the person
+
+    def say(self, text: str) -> None:
+        """A short message that goes by itself."""
+        self.notify(text, markup=False)
+
+    def complain(self, error: Exception) -> None:
+        """Shows an error that the person can do something about."""
+        text = i18n.render(error.message) if isinstance(error, HeadnodeError) else clean(str(error))
+        self.notify(text, severity="error", markup=False)
+
+    def copy(self, text: str | None) -> None:
+        """Puts text on the clipboard of the person's terminal, by OSC 52."""
+        if text:
+            self.copy_to_clipboard(clean(text, newlines=True))
+            self.say(_("Copied"))
+
+    def action_help(self) -> None:
+        from tui.dialogs.help import HelpDialog
+
+        self.push_screen(HelpDialog(self.page))
+
+    def action_help_quit(self) -> None:
+        self.say(_("q closes the panel; runs go on"))
+
+
+def farewell(active: int) -> str:
+    """The last words on the terminal."""
+    if not active:
+        return _("Back: headnode")
+    return ngettext(
+        "{count} run goes on. Back: headnode", "{count} runs go on. Back: headnode", active
+    ).format(count=active)
+
+
+def run_panel(workspace: Workspace, *, open_run: str | None = None, language: str | None = None) -> int:
+    """Opens the panel until `q`; the exit code of the command line."""
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    app = HeadnodeApp(workspace, open_run=open_run, language=language)
+    app.run()
+    if app.return_code:
+        return app.return_code
+    print(farewell(len(app.store.active())))
+    return 0

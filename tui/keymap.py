@@ -1,0 +1,140 @@
+"""The one table of keys: what each action is called, which keys it has, and under which heading the help
+lists it.
+
+A page or widget names the actions that it offers, in the order in which the footer shows them:
+
+    class LogsPage(Page):
+        ACTIONS = ("filter", "find_next", "follow")     # needs action_filter, action_find_next, action_follow
+
+Its bindings, its part of the footer and its part of the help are made from that. `check_action(action, ())`
+says whether it can be
+done here and now; what can't is not in the footer. One letter means one thing on every page, and nothing
+destructive hides behind
+Shift of a harmless key. ctrl+h, ctrl+i, ctrl+j, ctrl+m, Alt and function keys don't arrive everywhere and are
+not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+from runtime.messages import N_
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a key does: `keys` in Textual's names, a `label` for the footer, and a sentence for the help."""
+
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    group: str = N_("This page")
+
+
+_EVERYWHERE = N_("Everywhere")
+_RUN = N_("Run")
+_CHART = N_("Charts")
+_LOG = N_("Logs")
+_CHECKPOINT = N_("Checkpoints")
+_PROFILE = N_("Profiles")
+
+KEYMAP: dict[str, Action] = {
+    "open": Action(("enter",), N_("open"), N_("open the selected run")),
+    "new_run": Action(
+        ("n",), N_("new run"), N_("start a new run: from a profile, or from a checkpoint's weights")
+    ),
+    "stop": Action(("s",), N_("stop"), N_("stop the run; asks how, and says what each way costs"), _RUN),
+    "resume": Action(
+        ("r",), N_("resume"), N_("continue the run from a checkpoint; shows first what differs"), _RUN
+    ),
+    "save_now": Action(("b",), N_("save now"), N_("save a checkpoint now and go on"), _RUN),
+    "mark": Action(("space",), N_("mark"), N_("mark or unmark this line")),
+    "remove": Action(("x",), N_("delete"), N_("delete, after asking")),
+    # profiles and preflight
+    "preflight": Action(
+        ("enter",), N_("preflight"), N_("check the profile and estimate memory, time and cost"), _PROFILE
+    ),
+    "launch": Action(("enter",), N_("launch"), N_("launch the run"), _PROFILE),
+    "edit": Action(("e",), N_("edit"), N_("edit the profile"), _PROFILE),
+    "duplicate": Action(("u",), N_("duplicate"), N_("make a copy of the profile under a new name"), _PROFILE),
+    "validate": Action(("v",), N_("validate"), N_("check the profile against the schema"), _PROFILE),
+    "toggle_device": Action(("space",), N_("GPU"), N_("use or leave out the GPU"), _PROFILE),
+    # checkpoints
+    "branch": Action(
+        ("n",), N_("branch"), N_("a new run with the full state of this checkpoint"), _CHECKPOINT
+    ),
+    "verify": Action(
+        ("v",), N_("verify"), N_("read every file of the checkpoint and compare its checksum"), _CHECKPOINT
+    ),
+    "protect": Action(
+        ("p",), N_("protect"), N_("keep the checkpoint whatever the retention says"), _CHECKPOINT
+    ),
+    "delete": Action(("x",), N_("delete"), N_("delete the checkpoint, after asking"), _CHECKPOINT),
+    "acknowledge": Action(("a",), N_("acknowledge"), N_("accept what differs and go on"), _CHECKPOINT),
+    # charts
+    "zoom_in": Action(("plus", "equals_sign"), N_("zoom in"), N_("show a narrower range of steps"), _CHART),
+    "zoom_out": Action(("minus",), N_("zoom out"), N_("show a wider range of steps"), _CHART),
+    "pan_left": Action(("less_than_sign", "left"), N_("left"), N_("move to earlier steps"), _CHART),
+    "pan_right": Action(("greater_than_sign", "right"), N_("right"), N_("move to later steps"), _CHART),
+    "inspect": Action(("i",), N_("inspect"), N_("read the values at one step; the arrows move it"), _CHART),
+    "smooth": Action(("m",), N_("smooth"), N_("none, light or heavy smoothing"), _CHART),
+    "log_scale": Action(("g",), N_("log scale"), N_("logarithmic or linear values"), _CHART),
+    "axis": Action(("a",), N_("axis"), N_("steps, time or tokens along the axis"), _CHART),
+    "follow": Action(("f",), N_("follow"), N_("stay at the newest"), _CHART),
+    # logs
+    "find_next": Action(("n",), N_("next"), N_("the next line that matches"), _LOG),
+    "find_error": Action(("e",), N_("error"), N_("the next line that looks like an error"), _LOG),
+    "times": Action(("t",), N_("times"), N_("show when each line came"), _LOG),
+    "wrap": Action(("w",), N_("wrap"), N_("wrap long lines"), _LOG),
+    # everywhere
+    "filter": Action(
+        ("slash",), N_("filter"), N_("show only what matches; esc shows all again"), _EVERYWHERE
+    ),
+    "sort": Action(("o",), N_("sort"), N_("another order")),
+    "next_pane": Action(("tab",), N_("pane"), N_("go to the next pane"), _EVERYWHERE),
+    "maximise": Action(("z",), N_("maximise"), N_("the focused pane alone, and back"), _EVERYWHERE),
+    "copy": Action(("y",), N_("copy"), N_("copy to the clipboard of your terminal"), _EVERYWHERE),
+    "back": Action(("escape",), N_("back"), N_("back to where you came from"), _EVERYWHERE),
+    "palette": Action(
+        ("ctrl+p",), N_("palette"), N_("find a page, run, profile, language or theme by name"), _EVERYWHERE
+    ),
+    "help": Action(("question_mark",), N_("help"), N_("this list"), _EVERYWHERE),
+    "quit": Action(("q",), N_("quit"), N_("close the panel; runs go on"), _EVERYWHERE),
+}
+
+GLOBAL_ACTIONS = ("copy", "maximise", "next_pane", "back", "palette", "help", "quit")
+
+_NAMES = {
+    "escape": "esc", "question_mark": "?", "slash": "/", "plus": "+", "minus": "-", "less_than_sign": "<",
+    "greater_than_sign": ">", "equals_sign": "=", "left": "←", "right": "→", "up": "↑", "down": "↓",
+}  # fmt: skip
+
+ARROWS = {"h": "left", "j": "down", "k": "up", "l": "right"}
+
+# What an input method for Chinese or Japanese sends in its full-width mode. 、 is what / gives in Chinese
+# punctuation.
+_FULL_WIDTH = {"。": ".", "、": "/", "《": "<", "》": ">", "　": " ", "—": "-"}
+
+
+def key_name(key: str) -> str:
+    """A key as people write it: `esc`, `?`, `ctrl+p`."""
+    return _NAMES.get(key, key)
+
+
+def bindings(actions: Iterable[str]) -> list[Binding]:
+    """Textual's bindings for these actions; each has its action's name as id, so that a keymap can change
+    it."""
+    return [
+        Binding(",".join(KEYMAP[name].keys), name, KEYMAP[name].label, show=False, id=name)
+        for name in actions
+    ]
+
+
+def half_width(character: str) -> str | None:
+    """The ASCII character meant by a full-width one (`？` → `?`), or None."""
+    if character in _FULL_WIDTH:
+        return _FULL_WIDTH[character]
+    return chr(ord(character) - 0xFEE0) if len(character) == 1 and "！" <= character <= "～" else None

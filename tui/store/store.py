@@ -1,0 +1,176 @@
+"""The panel's picture of the workspace: a thread gathers, messages carry, and only the panel's own thread
+changes it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from tui.store.messages import RunsChanged, StoreNote, TelemetrySample
+from tui.store.runs import RunView, WorkspaceReader
+from tui.store.services import Sampler, Services
+from tui.store.telemetry import Sample, read_sample
+from tui.store.watch import Watcher
+
+if TYPE_CHECKING:
+    from runtime.run.workspace import Workspace
+
+POLL_SECONDS = 1.0
+EVERYTHING_SECONDS = 5.0
+ADOPT_SECONDS = 5.0
+LEAVE_SECONDS = 60.0
+_SETTLE_SECONDS = 0.25  # after a report of the kernel: more of them follow
+
+
+class Store:
+    """`runs` by id and the newest `telemetry`; read them freely on the panel's thread, `start` and `stop`
+    with the panel."""
+
+    def __init__(self, workspace: Workspace, services: Services, post: Callable[[Message], object]) -> None:
+        self.workspace = workspace
+        self.runs: dict[str, RunView] = {}
+        self.telemetry: Sample | None = None
+        self.note: str | None = None
+        self.loaded = False
+        self._services, self._post = services, post
+        self._reader = WorkspaceReader(workspace)
+        self._sampler: Sampler | None = None
+        self._wake, self._ended = threading.Event(), threading.Event()
+        self._look_at_everything = False
+        self._first, self._noted = True, False
+        self._had_sample = False
+        self._sampled_at = 0.0
+        self._adopting: threading.Thread | None = None
+        self._thread: threading.Thread | None = None
+
+    # -- on the panel's thread
+
+    def active(self) -> list[RunView]:
+        """The runs that go on."""
+        return [view for view in self.runs.values() if view.active]
+
+    def ordered(self) -> list[RunView]:
+        """Active runs first, each part newest first (run ids begin with the time)."""
+        return sorted(self.runs.values(), key=lambda view: (view.active, view.run_id), reverse=True)
+
+    def apply(self, message: RunsChanged) -> frozenset[str]:
+        """Takes the changes over; the ids of what changed."""
+        for run_id, view in message.runs.items():
+            if view is None:
+                self.runs.pop(run_id, None)
+            else:
+                self.runs[run_id] = view
+        self.loaded = True
+        return frozenset(message.runs)
+
+    def wake(self) -> None:
+        """Look at everything now: the person has just done something."""
+        self._look_at_everything = True
+        self._wake.set()
+
+    def start(self) -> None:
+        """Starts the gathering thread."""
+        if self._services.threaded:
+            self._thread = threading.Thread(target=self._gather, name="store", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread and the sampler."""
+        self._ended.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(2.0)
+
+    # -- on the gathering thread
+
+    def poll_once(self, everything: bool = True) -> None:
+        """Looks once at the workspace and posts what changed."""
+        try:
+            changes = self._reader.poll(everything)
+        except OSError as error:
+            self._post(StoreNote(str(error)))
+            self._noted = True
+            return
+        if self._noted:
+            self._noted = False
+            self._post(StoreNote(None))
+        if changes or self._first:
+            self._post(RunsChanged(changes, first=self._first))
+            self._first = False
+
+    def _gather(self) -> None:
+        watcher: Watcher | None = None
+        self.poll_once()
+        self._start_sampler()
+        if self._services.watch:
+            watcher = Watcher(self.workspace.logs, self._wake.set)
+            if not watcher.start():
+                watcher = None
+        everything_at = adopt_at = leave_at = time.monotonic()
+        while not self._ended.is_set():
+            if self._wake.wait(POLL_SECONDS) and not self._look_at_everything:
+                self._ended.wait(_SETTLE_SECONDS)
+            self._wake.clear()
+            if self._ended.is_set():
+                break
+            now = time.monotonic()
+            everything = self._look_at_everything or now >= everything_at
+            self._look_at_everything = False
+            if everything:
+                everything_at = now + EVERYTHING_SECONDS
+            self.poll_once(everything)
+            if watcher is not None:
+                active = [view.directory.path for view in self._reader.views() if view.active]
+                watcher.watch_runs(active)
+            self._poll_sampler(now)
+            if now >= adopt_at:
+                adopt_at = now + ADOPT_SECONDS
+                self._adopt()
+            if now >= leave_at:
+                leave_at = now + LEAVE_SECONDS
+                self._services.memory.leave(self.workspace.root, self._services.clock())
+        if watcher is not None:
+            watcher.stop()
+        if self._sampler is not None:
+            self._sampler.stop()
+
+    def _start_sampler(self) -> None:
+        if self._services.sampler is not None:
+            self._sampler = self._services.sampler(self.workspace)
+            try:
+                self._sampler.start()
+            except OSError:  # no more processes to be had; poll tries again
+                return
+
+    def _poll_sampler(self, now: float) -> None:
+        if self._sampler is None:
+            return
+        lines = self._sampler.poll()
+        sample = read_sample(lines[-1]) if lines else None
+        if sample is not None:
+            self._had_sample, self._sampled_at = True, now
+            self._post(TelemetrySample(sample))
+        elif self._had_sample and now - self._sampled_at > 8:
+            self._had_sample = False
+            self._post(TelemetrySample(None))
+
+    def _adopt(self) -> None:
+        """In a thread of its own: it may have to look at every process of the machine."""
+        adopt = self._services.adopt
+        if adopt is None or (self._adopting is not None and self._adopting.is_alive()):
+            return
+
+        def work() -> None:
+            try:
+                if adopt(self.workspace):
+                    self.wake()
+            except Exception as error:  # noqa: BLE001 (shown; it must neither end the panel nor print into it)
+                self._post(StoreNote(f"{type(error).__name__}: {error}"))
+                self._noted = True
+
+        self._adopting = threading.Thread(target=work, name="adopt", daemon=True)
+        self._adopting.start()

@@ -1,0 +1,85 @@
+"""The first two lines: where one is and how the machine does; and the numbered pages, or the trail of a page
+without a number."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from rich.text import Text
+
+from tui import pages, theme
+from tui.clean import clean
+from tui.format import percent, size, truncate
+from tui.i18n import _
+from tui.widgets.lines import Lines, spread
+
+if TYPE_CHECKING:
+    from tui.app import HeadnodeApp
+    from tui.pages.page import Page
+
+
+class Header(Lines):
+    """Repainted only when one of its values has changed; the clock shows minutes."""
+
+    DEFAULT_CSS = "Header { dock: top; height: 3; padding: 0 1; }"
+
+    def on_mount(self) -> None:
+        self.update_header()
+
+    def on_resize(self) -> None:
+        self.update_header()
+
+    def update_header(self) -> None:
+        """Brings both lines up to date."""
+        if self.size.width:
+            self.show([self._first(), self._second(), Text()])
+
+    def _first(self) -> Text:
+        app = cast("HeadnodeApp", self.app)
+        left = Text.assemble(
+            ("headnode", theme.style("bold accent")), "  ", (self._workspace(), theme.style("text"))
+        )
+        clock = time.strftime("%H:%M", time.localtime(app.services.clock()))
+        facts = [*self._facts(), Text(clock, theme.style("text"))]
+        while len(facts) > 1 and sum(fact.cell_len + 3 for fact in facts) > self.size.width - 30:
+            facts.pop(0)
+        return spread(left, Text("   ").join(facts), self.size.width)
+
+    def _workspace(self) -> str:
+        app = cast("HeadnodeApp", self.app)
+        root = app.workspace.root
+        home = app.services.home
+        shown = (
+            f"~/{root.relative_to(home)}" if root != home and root.is_relative_to(home) else str(Path(root))
+        )
+        return truncate(clean(shown), max(12, self.size.width // 3))
+
+    def _facts(self) -> list[Text]:
+        sample = cast("HeadnodeApp", self.app).store.telemetry
+        if sample is None:
+            return []
+        muted = theme.style("muted")
+        facts: list[Text] = []
+        if sample.gpus:
+            busy = sum(1 for gpu in sample.gpus if gpu.busy)
+            facts.append(Text(_("gpu {busy}/{all} busy").format(busy=busy, all=len(sample.gpus)), muted))
+        if sample.cpu_percent is not None:
+            facts.append(Text(_("cpu {percent}").format(percent=percent(sample.cpu_percent / 100)), muted))
+        if sample.disk_free is not None:
+            style = theme.style("warning" if sample.disk_free < 10 * 1024**3 else "muted")
+            facts.append(Text(_("disk {size} free").format(size=size(sample.disk_free)), style))
+        return facts
+
+    def _second(self) -> Text:
+        page = cast("Page", self.screen)
+        trail = page.trail()
+        if trail is not None:
+            return Text(truncate(trail, self.size.width), theme.style("bold text"))
+        line = Text()
+        for tab in pages.TABS:
+            here = tab.name == page.NAME
+            line.append(tab.digit, theme.style("bold accent" if here else "accent"))
+            line.append(f" {_(tab.title)}   ", theme.style("bold text" if here else "muted"))
+        return line
