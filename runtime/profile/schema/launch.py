@@ -1,0 +1,186 @@
+"""`launch`, `command` and `plan`: where and how processes run, somebody's own program, and what to reckon
+with."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from runtime.messages import N_
+from runtime.profile.schema.base import (
+    Count,
+    Listed,
+    Natural,
+    NonNegative,
+    Positive,
+    Section,
+    Text,
+    Violation,
+    available_later,
+    enforce,
+    violation,
+)
+
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_SECRET_NAME = re.compile(
+    r"(^|_)(API_?KEYS?|(ACCESS|SECRET|PRIVATE)_KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE
+)
+RESERVED_NAMES = frozenset(
+    [
+        "RANK",
+        "WORLD_SIZE",
+        "LOCAL_RANK",
+        "LOCAL_WORLD_SIZE",
+        "NODE_RANK",
+        "MASTER_ADDR",
+        "MASTER_PORT",
+        "CUDA_VISIBLE_DEVICES",
+    ]
+)
+"""Set for each process by the agent."""
+
+
+def _environment_name(name: str) -> str:
+    if not _ENVIRONMENT_NAME.fullmatch(name):
+        raise PydanticCustomError("environment_name", "not a name of an environment variable")
+    return name
+
+
+EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
+Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
+Limit = Seconds | None
+
+
+class Hang(Section):
+    """How long a phase may go on without a step forward, in seconds; None means without limit."""
+
+    import_: Limit = Field(600.0, alias="import")
+    load: Limit = 3600.0
+    compile: Limit = 1800.0
+    step: Limit = 600.0
+    evaluate: Limit = 1800.0
+    checkpoint: Limit = 900.0
+    finish: Limit = 600.0
+
+    def limit(self, phase: str) -> float | None:
+        """The limit of the phase as heartbeats name it (`import`, `load`, …), in seconds; None for an unknown
+        one."""
+        value = getattr(self, "import_" if phase == "import" else phase, None)
+        return value if isinstance(value, float | int) else None
+
+
+class Launch(Section):
+    """Where and how the processes run.
+
+    `processes` default to one for each of `gpus`, else 1. `restart_delay`, `stop_grace` and `kill_grace` in
+    seconds. `secrets` are names of environment variables that are passed through; their values are never
+    written.
+    """
+
+    engine: Annotated[Literal["local"], available_later("ssh", "slurm")] = "local"
+    processes: Annotated[int, Field(ge=1, le=1024)] = 1
+    device: Annotated[Literal["auto", "cpu", "cuda"], available_later("rocm", "mps", "xpu", "tpu")] = "auto"
+    gpus: Annotated[tuple[Natural, ...], Listed, Field(min_length=1, max_length=1024)] | None = None
+    max_restarts: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    restart_delay: Annotated[float, Field(ge=0, le=31_536_000)] = 1.0
+    stop_grace: Seconds = 60.0
+    kill_grace: Seconds = 10.0
+    hang: Hang = Hang.model_validate({})
+    env: dict[EnvironmentName, Annotated[str, Field(max_length=131_072)]] = Field(default_factory=dict)
+    secrets: Annotated[tuple[EnvironmentName, ...], Listed] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_process_a_gpu(cls, data: Any) -> Any:
+        if (
+            isinstance(data, dict)
+            and data.get("processes") is None
+            and isinstance(data.get("gpus"), list | tuple)
+        ):
+            return {**data, "processes": max(1, len(data["gpus"]))}
+        return data
+
+    @model_validator(mode="after")
+    def _check_rules(self) -> Launch:
+        enforce([*self._gpu_rules(), *self._environment_rules()])
+        return self
+
+    def _gpu_rules(self) -> list[Violation]:
+        if self.gpus is None:
+            return []
+        found = []
+        if self.device == "cpu":
+            found.append(violation("gpus", N_("the device is cpu; remove gpus, or set device to cuda")))
+        if len(set(self.gpus)) != len(self.gpus):
+            found.append(violation("gpus", N_("names a GPU twice")))
+        elif len(self.gpus) != self.processes:
+            found.append(
+                violation(
+                    "gpus",
+                    N_("there are {gpus} GPUs for {processes} processes; each process has one"),
+                    gpus=len(self.gpus),
+                    processes=self.processes,
+                )
+            )
+        return found
+
+    def _environment_rules(self) -> list[Violation]:
+        found = []
+        for name in self.env:
+            if name in RESERVED_NAMES or name.startswith("HEADNODE_"):
+                found.append(violation(f"env.{name}", N_("is set by Headnode for each process; remove it")))
+            elif _SECRET_NAME.search(name):
+                found.append(
+                    violation(
+                        f"env.{name}",
+                        N_(
+                            "looks like a secret, which would be written to disk; put its name under launch.secrets"
+                        ),
+                    )
+                )
+            elif name in self.secrets:
+                found.append(
+                    violation(f"env.{name}", N_("is under launch.secrets too; remove one of the two"))
+                )
+        for index, name in enumerate(self.secrets):
+            if name in RESERVED_NAMES or name.startswith("HEADNODE_"):
+                found.append(
+                    violation(f"secrets.{index}", N_("is set by Headnode for each process; remove it"))
+                )
+        return found
+
+
+class Command(Section):
+    """Somebody's own program. `argv` is run as it stands, without a shell, in `directory` (None: the
+    workspace)."""
+
+    argv: Annotated[
+        tuple[Annotated[str, Field(max_length=131_072)], ...], Listed, Field(min_length=1, max_length=4096)
+    ]
+    directory: Text | None = None
+    steps: Count | None = None
+
+    @model_validator(mode="after")
+    def _check_rules(self) -> Command:
+        if not self.argv[0].strip():
+            enforce([violation("argv.0", N_("the program's name is empty"))])
+        return self
+
+
+class Plan(Section):
+    """What `headnode plan` reckons with.
+
+    `device`: a name such as h100 (None: unknown). `devices`: how many (None: the world size). `mfu`: the
+    share of the peak that training reaches. `peak_tflops`: the peak of a device that isn't listed, in 10^12
+    FLOP/s. Price for one device-hour, in `currency`.
+    """
+
+    device: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")] | None = None
+    devices: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    mfu: Annotated[float, Field(gt=0, le=1)] = 0.40
+    peak_tflops: Positive | None = None
+    price_per_device_hour: NonNegative | None = None
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
