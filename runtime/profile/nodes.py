@@ -16,6 +16,7 @@ class Mark:
 
     file: str | None = None
     line: int | None = None
+    override: bool = False
 
 
 NOWHERE = Mark()

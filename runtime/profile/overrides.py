@@ -52,7 +52,8 @@ def _apply(root: Node, override: str) -> Node:
         raise ProfileError(
             [replace(p, file=label, line=None, key=shortened(key)) for p in error.problems]
         ) from None
-    return _laid(root, path, _marked(value, Mark(label)), Mark(label), ())
+    mark = Mark(label, override=True)
+    return _laid(root, path, _marked(value, mark), mark, ())
 
 
 def _label(address: str, text: str | None) -> str:

@@ -49,7 +49,12 @@ _FIXED = {
 
 def problems_of(errors: Sequence[Mapping[str, Any]], root: Node) -> Iterator[Problem]:
     """The problems that pydantic's `errors()` describe, for the tree that was validated."""
+    faulty = [error["loc"] for error in errors]
     for error in errors:
+        if error["type"] == "too_short" and any(
+            at[:-1][: len(error["loc"])] == error["loc"] for at in faulty
+        ):
+            continue  # its entries are there, but wrong
         location = tuple(part for part in error["loc"] if part != "[key]")
         if error["type"] == "rules":
             for broken in error["ctx"]["violations"]:
@@ -64,7 +69,9 @@ def _problem(location: tuple[str | int, ...], message: Message, root: Node) -> P
 
 
 def _rule(broken: Violation, location: tuple[str | int, ...], root: Node) -> Problem:
-    return _problem((*location, *broken.key), broken.message, root)
+    written = [(*location, *key) for key in (broken.key, *broken.partners)]
+    blamed = next((at for at in written if mark_of(root, at).override), written[0])
+    return _problem(blamed, broken.message, root)
 
 
 def _message(error: Mapping[str, Any], location: tuple[str | int, ...], root: Node) -> Message:

@@ -71,7 +71,7 @@ class Violation:
 
 
 def violation(key: str, template: str, /, *partners: str, **parameters: object) -> Violation:
-    """A broken rule about the dotted `key`, in which the dotted `partners` have a part; "" means the section itself."""
+    """A broken rule about the dotted `key` ("": the section itself), in which `partners` have a part."""
     return Violation(
         _parts(key), Message(template, parameters), tuple(_parts(partner) for partner in partners)
     )

@@ -113,7 +113,9 @@ class Launch(Section):
             return []
         found = []
         if self.device == "cpu":
-            found.append(violation("gpus", N_("the device is cpu; remove gpus, or set device to cuda")))
+            found.append(
+                violation("gpus", N_("the device is cpu; remove gpus, or set device to cuda"), "device")
+            )
         if len(set(self.gpus)) != len(self.gpus):
             found.append(violation("gpus", N_("names a GPU twice")))
         elif len(self.gpus) != self.processes:
@@ -121,6 +123,7 @@ class Launch(Section):
                 violation(
                     "gpus",
                     N_("there are {gpus} GPUs for {processes} processes; each process has one"),
+                    "processes",
                     gpus=len(self.gpus),
                     processes=self.processes,
                 )
@@ -136,9 +139,7 @@ class Launch(Section):
                 found.append(
                     violation(
                         f"env.{name}",
-                        N_(
-                            "looks like a secret, which would be written to disk; put its name under launch.secrets"
-                        ),
+                        N_("looks like a secret, and would be written to disk; name it under launch.secrets"),
                     )
                 )
             elif name in self.secrets:

@@ -80,6 +80,7 @@ class Model(Section):
                 violation(
                     "heads",
                     N_("{heads} heads don't divide the width {width}"),
+                    "width",
                     heads=self.heads,
                     width=self.width,
                 )
@@ -89,6 +90,7 @@ class Model(Section):
                 violation(
                     "heads",
                     N_("rotary positions need an even width of each head, and {width} / {heads} is {size}"),
+                    "width",
                     width=self.width,
                     heads=self.heads,
                     size=self.head_width,
@@ -99,6 +101,7 @@ class Model(Section):
                 violation(
                     "kv_heads",
                     N_("{kv_heads} key and value heads don't divide the {heads} heads"),
+                    "heads",
                     kv_heads=self.kv_heads,
                     heads=self.heads,
                 )
@@ -110,12 +113,18 @@ class Model(Section):
         if self.architecture == "gpt2":
             if self.rope_theta is not None:
                 found.append(
-                    violation("rope_theta", N_("gpt2 learns its positions and has no rope_theta; remove it"))
+                    violation(
+                        "rope_theta",
+                        N_("gpt2 learns its positions and has no rope_theta; remove it"),
+                        "architecture",
+                    )
                 )
             if self.kv_heads not in (None, self.heads):
                 found.append(
                     violation(
-                        "kv_heads", N_("gpt2 has as many key and value heads as heads; remove kv_heads")
+                        "kv_heads",
+                        N_("gpt2 has as many key and value heads as heads; remove kv_heads"),
+                        "architecture",
                     )
                 )
         if self.architecture == "olmo" and self.norm_epsilon != OLMO_NORM_EPSILON:

@@ -100,6 +100,7 @@ class Profile(Section):
                 violation(
                     "data.sequence_length",
                     N_("{length} tokens are more than the model's context_length of {context}"),
+                    "model.context_length",
                     length=self.data.sequence_length,
                     context=self.model.context_length,
                 )
@@ -111,6 +112,7 @@ class Profile(Section):
                 violation(
                     "model.vocabulary_size",
                     N_("{size} is too small for the tokenizer's vocabulary of {tokens}"),
+                    "data.tokenizer.train.vocabulary_size",
                     size=vocabulary,
                     tokens=training.vocabulary_size,
                 )
@@ -123,6 +125,7 @@ class Profile(Section):
                 violation(
                     "parallel.strategy",
                     N_("single is one process, and launch.processes is {processes}; set auto or ddp"),
+                    "launch.processes",
                     processes=self.launch.processes,
                 )
             ]
@@ -141,6 +144,7 @@ class Profile(Section):
                     violation(
                         key,
                         N_("{tokens} tokens are no whole number of sequences of {length}"),
+                        "data.sequence_length",
                         tokens=train.batch_tokens,
                         length=data.sequence_length,
                     )
@@ -155,6 +159,7 @@ class Profile(Section):
                 violation(
                     key,
                     N_("a batch of {batch} sequences can't be divided among {processes} processes"),
+                    "launch.processes",
                     batch=batch,
                     processes=world,
                 )
@@ -164,6 +169,8 @@ class Profile(Section):
                 violation(
                     "train.micro_batch",
                     N_("{micro_batch} sequences × {processes} processes don't divide the batch of {batch}"),
+                    "launch.processes",
+                    key,
                     micro_batch=train.micro_batch,
                     processes=world,
                     batch=batch,
@@ -175,7 +182,11 @@ class Profile(Section):
         found = []
         if self.evaluate.every_steps is not None and data.sources is not None and data.holdout == 0:
             found.append(
-                violation("evaluate.every_steps", N_("there is nothing to evaluate on: data.holdout is 0"))
+                violation(
+                    "evaluate.every_steps",
+                    N_("there is nothing to evaluate on: data.holdout is 0"),
+                    "data.holdout",
+                )
             )
         best = self.checkpoint.keep_best
         if best is not None and best.startswith("eval/") and self.evaluate.every_steps is None:
