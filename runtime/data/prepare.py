@@ -6,8 +6,6 @@ that looks like data, and the next one starts clean.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -15,21 +13,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from runtime.data.documents import Document, Skipped, share_position
 from runtime.data.manifest import HOLDOUT, MANIFEST, TRAIN, Manifest, read_manifest, stream_fingerprint
 from runtime.data.prepared import PreparedData, open_prepared
-from runtime.data.progress import Meter, ProgressCallback, ShouldStop, Stopped, ignore_progress, never_stop
+from runtime.data.progress import (
+    Meter,
+    Progress,
+    ProgressCallback,
+    ShouldStop,
+    Stopped,
+    ignore_progress,
+    never_stop,
+)
 from runtime.data.reading import read_documents
 from runtime.data.shards import ShardWriter, token_dtype
 from runtime.data.sources import SourceFile, resolve_sources
-from runtime.data.tokenizer import TextTokenizer, load_tokenizer, train_tokenizer
+from runtime.data.splits import Splitter
+from runtime.data.tokenizer import LEAST_VOCABULARY, TextTokenizer, load_tokenizer, train_tokenizer
 from runtime.messages import N_, UsageError
+from runtime.run.files import fsync_directory, write_json_atomic
 
 if TYPE_CHECKING:
-    from runtime.profile import Data
+    from runtime.profile.schema import Data
 
 PACKING = "documents, each followed by the end token; version 1"
 BATCH_BYTES = 1 << 20
@@ -60,6 +65,7 @@ def prepare(
     existing = find_prepared(data, target)
     if existing is not None:
         return existing.manifest
+    assert data.sources is not None, "the schema demands sources where there is no prepared data"
     files = resolve_sources(data.sources, base)
     working = target.with_name(target.name + ".tmp")
     shutil.rmtree(working, ignore_errors=True)
@@ -98,8 +104,7 @@ def wait_for_prepared(
     *,
     poll: float = 0.2,
 ) -> PreparedData:
-    """What the other ranks do while rank 0 prepares: returns when the data is there; `on_wait` is called at
-    each look.
+    """What the other ranks do while rank 0 prepares: waits until the data is there, `on_wait` at each look.
 
     There is no time limit of its own: when rank 0 fails, whoever supervises the ranks ends the others.
 
@@ -116,9 +121,7 @@ def wait_for_prepared(
 
 @dataclass
 class _Reader:
-    """The documents of the sources, as often as they are needed, with progress and the wish to stop in
-    between.
-    """
+    """The documents of the sources, as often as they are needed, with progress and room to stop."""
 
     files: list[SourceFile]
     progress: ProgressCallback
@@ -130,10 +133,13 @@ class _Reader:
 
     def documents(self, phase: str, skipped: Skipped) -> Iterator[Document]:
         meter = Meter(phase, self.total_bytes, "bytes", self.progress)
-        for document in read_documents(self.files, skipped, meter.add):
+
+        def consumed(count: int) -> None:
             if self.should_stop():
                 raise Stopped
-            yield document
+            meter.add(count)
+
+        yield from read_documents(self.files, skipped, consumed)
         meter.finish()
 
 
@@ -142,7 +148,7 @@ def _build(reader: _Reader, data: Data, working: Path, base: Path) -> Manifest:
     tokenizer.save(working)
     dtype = token_dtype(tokenizer.vocabulary_size)
     skipped = Skipped()
-    split = _Splitter(
+    split = Splitter(
         data.holdout,
         ShardWriter(working, TRAIN, dtype, data.shard_tokens),
         ShardWriter(working, HOLDOUT, dtype, data.shard_tokens),
@@ -187,23 +193,26 @@ def _build(reader: _Reader, data: Data, working: Path, base: Path) -> Manifest:
 
 def _tokenizer(reader: _Reader, data: Data, base: Path) -> TextTokenizer:
     wanted = data.tokenizer
+    assert wanted is not None, "the schema demands a tokenizer for sources"
     if wanted.path is not None:
         return load_tokenizer(base / Path(wanted.path).expanduser())
-    sample = wanted.train.sample_bytes
+    training = wanted.train
+    assert training is not None, "the schema demands one of path and train"
+    sample = training.sample_bytes
     share = 1.0 if sample is None else min(1.0, sample / max(reader.total_bytes, 1))
 
     def texts() -> Iterator[str]:
-        for document in reader.documents(
-            "tokenizer", Skipped()
-        ):  # skipped ones are counted when tokens are made
+        # What is skipped here is skipped again, and counted, when the tokens are made.
+        for document in reader.documents("tokenizer", Skipped()):
             digest = document.digest()
             if share_position(digest) >= data.holdout and share_position(digest, purpose="tokenizer") < share:
                 yield document.text
+        reader.progress(Progress("merges", 0, training.vocabulary_size - LEAST_VOCABULARY, "merges", None))
 
-    return train_tokenizer(texts(), wanted.train.vocabulary_size, wanted.train.minimum_frequency)
+    return train_tokenizer(texts(), training.vocabulary_size, training.minimum_frequency)
 
 
-def _tokenize(documents: Iterator[Document], tokenizer: TextTokenizer, split: _Splitter) -> None:
+def _tokenize(documents: Iterator[Document], tokenizer: TextTokenizer, split: Splitter) -> None:
     batch: list[Document] = []
     held = 0
     for document in documents:
@@ -215,60 +224,10 @@ def _tokenize(documents: Iterator[Document], tokenizer: TextTokenizer, split: _S
     split.add(batch, tokenizer)
 
 
-class _Splitter:
-    """Sends each document to train or to hold-out, by its hash alone.
-
-    Where the share is so small that no document falls into it, the one with the smallest hash is held out, if
-    there are two at least: a small corpus can be evaluated too. To that end the present candidate is kept
-    back.
-    """
-
-    def __init__(self, share: float, train: ShardWriter, holdout: ShardWriter) -> None:
-        self.train, self.holdout = train, holdout
-        self.content = hashlib.sha256()
-        self.bytes = 0
-        self._share = share
-        self._candidate: tuple[float, NDArray[np.uint32]] | None = None
-
-    def add(self, documents: list[Document], tokenizer: TextTokenizer) -> None:
-        end = np.array([tokenizer.end], dtype=np.uint32)
-        for document, ids in zip(documents, tokenizer.encode([d.text for d in documents]), strict=True):
-            digest = document.digest()
-            self.content.update(digest)
-            self.bytes += len(document.text.encode("utf-8"))
-            self._place(share_position(digest), np.concatenate([ids, end]))
-
-    def _place(self, position: float, ids: NDArray[np.uint32]) -> None:
-        if position < self._share:
-            self.holdout.append(ids)
-            self._release()
-        elif not self._share or self.holdout.documents:
-            self.train.append(ids)
-        elif self._candidate is None or position < self._candidate[0]:
-            self._release()
-            self._candidate = (position, ids)
-        else:
-            self.train.append(ids)
-
-    def _release(self) -> None:
-        if self._candidate is not None:
-            self.train.append(self._candidate[1])
-            self._candidate = None
-
-    def settle(self) -> None:
-        """Decides about the candidate when all documents are there."""
-        if self._candidate is not None and self.train.documents:
-            self.holdout.append(self._candidate[1])
-            self._candidate = None
-        self._release()
-
-
 def _publish(manifest: Manifest, working: Path, target: Path) -> None:
     """Makes the directory durable, then visible under its name in one step."""
-    from runtime.run.files import write_json_atomic
-
     write_json_atomic(working / MANIFEST, manifest.as_json())
-    _fsync(working)
+    fsync_directory(working)
     if target.exists():
         stale = target.with_name(target.name + ".stale")
         shutil.rmtree(stale, ignore_errors=True)
@@ -277,12 +236,4 @@ def _publish(manifest: Manifest, working: Path, target: Path) -> None:
         shutil.rmtree(stale, ignore_errors=True)
     else:
         working.rename(target)
-    _fsync(target.parent)
-
-
-def _fsync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    fsync_directory(target.parent)

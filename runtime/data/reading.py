@@ -110,18 +110,26 @@ def _line_text(line: bytes, text_key: str, origin: str, skipped: Skipped) -> str
     try:
         record = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError:
-        return skipped.add("not_utf8", origin)
+        skipped.add("not_utf8", origin)
+        return None
     except (ValueError, RecursionError):
-        return skipped.add("not_json", origin)
+        skipped.add("not_json", origin)
+        return None
+    reason, text = _usable_text(record, text_key)
+    if reason is not None:
+        skipped.add(reason, origin)
+    return text
+
+
+def _usable_text(record: object, text_key: str) -> tuple[str | None, str | None]:
+    """(why the record can't be used, None) or (None, its text)."""
     if not isinstance(record, dict):
-        return skipped.add("not_json", origin)
+        return "not_json", None
     text = record.get(text_key)
     if not isinstance(text, str):
-        return skipped.add("no_text", origin)
+        return "no_text", None
     try:
         text.encode("utf-8")  # a lone surrogate ("\ud800") is valid JSON and no text
     except UnicodeEncodeError:
-        return skipped.add("not_utf8", origin)
-    if not text.strip():
-        return skipped.add("empty", origin)
-    return text
+        return "not_utf8", None
+    return (None, text) if text.strip() else ("empty", None)

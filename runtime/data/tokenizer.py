@@ -152,12 +152,14 @@ def _declared_ends(directory: Path) -> Iterator[str]:
 def _ready(tokenizer: Tokenizer, end_text: str) -> TextTokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    end = tokenizer.token_to_id(end_text)
+    assert end is not None, end_text
     fingerprint = hashlib.sha256(tokenizer.to_str().encode("utf-8")).hexdigest()
     tokenizer.encode_special_tokens = True  # "<|endoftext|>" in a text must not end a document
     return TextTokenizer(
         tokenizer=tokenizer,
         vocabulary_size=max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1,
-        end=tokenizer.token_to_id(end_text),
+        end=end,
         end_text=end_text,
         fingerprint=fingerprint,
     )

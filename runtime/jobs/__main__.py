@@ -10,8 +10,9 @@ import sys
 import traceback
 
 from runtime.jobs.failures import describe, reason_of
-from runtime.jobs.worker import WorkerContext, exit_code
+from runtime.jobs.worker import WorkerContext
 from runtime.messages import N_, HeadnodeError, UsageError
+from runtime.run.exits import exit_code
 
 JOBS = ("prepare", "pretrain")
 
@@ -29,7 +30,7 @@ def work(context: WorkerContext) -> int:
     """Runs the profile's job and turns its end, good or bad, into an exit record and code."""
     try:
         context.listen()
-        context.heartbeat("import", 0)
+        context.heartbeat("import")
         kind = context.profile.job
         if kind not in JOBS:
             raise UsageError(N_("There is no job of the kind {kind} that a worker can run."), kind=kind)

@@ -20,7 +20,7 @@ def main(context: WorkerContext) -> int:
     except Stopped:
         context.say("stopped on request; nothing half-made is left")
         return context.finish("stopped", "user")
-    context.heartbeat("finish", context.step)
+    context.heartbeat("finish")
     return context.finish("finished")
 
 
@@ -36,7 +36,7 @@ def prepare_here(context: WorkerContext) -> PreparedData:
     """
     data = context.profile.data
     assert data is not None, "the schema demands data for this job"
-    target = context.run_dir.path / ARTIFACT
+    target = context.run_dir.artifacts / ARTIFACT.name
     manifest = prepare(
         data,
         target,
@@ -50,12 +50,9 @@ def prepare_here(context: WorkerContext) -> PreparedData:
 
 def progress_to(context: WorkerContext) -> ProgressCallback:
     """A callback that beats the heart, reports to the supervisor and prints a line."""
-    beats = context.step
 
     def tell(progress: Progress) -> None:
-        nonlocal beats
-        beats += 1
-        context.heartbeat(PHASE, beats)
+        context.heartbeat(PHASE)
         context.report(
             "progress",
             phase=progress.phase,

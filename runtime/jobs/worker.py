@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime.messages import N_, UsageError
-from runtime.run.exits import EXIT_CODES, write_exit
+from runtime.run.exits import exit_code, write_exit
 from runtime.run.files import JsonlAppender, read_json
 from runtime.run.heartbeat import HeartbeatWriter
 from runtime.run.identity import Identity
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from runtime.profile import Profile
 
 ORDER_INTERVAL = 0.2  # seconds between two looks at order.json
-CRASH = 1  # the exit code of a failure that has none of its own
 
 REQUIRED = ("HEADNODE_RUN", "HEADNODE_RUN_DIR", "HEADNODE_ATTEMPT", "RANK", "WORLD_SIZE")
 
@@ -67,12 +66,13 @@ class WorkerContext:
         self.local_rank = local_rank
         self.local_world_size = local_world_size
         self.files = run_dir.attempt(attempt)
-        self.step = 0
+        self.step: int | None = None
         self.phase = "import"
         self.finished = False
         self.terminate = False
         self._orders = Order()
-        self._heart = HeartbeatWriter(self.files.heartbeat(rank), Identity.current())
+        self._heart = HeartbeatWriter(self.files.heartbeat(rank), Identity.current(), rank)
+        self._report_lock = threading.Lock()
         self._reports = JsonlAppender(self.files.report(rank))
 
     @classmethod
@@ -139,14 +139,17 @@ class WorkerContext:
         """This rank was asked to stop, by signal or (rank 0) by order. For work outside the training loop."""
         return self.terminate or self._orders.stop
 
-    def heartbeat(self, phase: str, step: int) -> None:
-        """Says that the work goes on: `step` must advance for a watcher to see that."""
-        self.phase, self.step = phase, step
-        self._heart.beat(phase, step)
+    def heartbeat(self, phase: str, step: int | None = None) -> None:
+        """Says that the work goes on. `step` is the last step begun; None keeps the one before."""
+        self.phase = phase
+        if step is not None:
+            self.step = step
+        self._heart.beat(phase, self.step)
 
     def report(self, event: str, **detail: object) -> None:
         """Tells the supervisor of something that happened, one line in report-<rank>.jsonl."""
-        self._reports.append({"time": time.time(), "event": event, **detail})
+        with self._report_lock:
+            self._reports.append({"time": time.time(), "event": event, **detail})
 
     def say(self, text: str) -> None:
         """One line for a person in this rank's log."""
@@ -193,13 +196,6 @@ class WorkerContext:
             ) as error:  # a file server that hiccups must not end the listening
                 self.say(f"order.json can't be read now: {error}")
             time.sleep(ORDER_INTERVAL)
-
-
-def exit_code(outcome: str, reason: str) -> int:
-    """The exit code of an outcome: 0 finished, 10 stopped, a failure by its reason, 1 for a crash."""
-    if outcome in ("finished", "stopped"):
-        return EXIT_CODES[outcome]
-    return EXIT_CODES.get(reason, CRASH)
 
 
 def _order(record: Mapping[str, Any]) -> Order:

@@ -19,7 +19,7 @@ from runtime.messages import N_, UsageError
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
-    from runtime.profile import Model
+    from runtime.profile.schema import Model
 
 VOCABULARY_MULTIPLE = 64
 """The vocabulary is padded up to a multiple of this, for matrix units; the additional rows stand for no
@@ -62,7 +62,7 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         built: PreTrainedModel = kind(config)
-    return built.float()
+    return built
 
 
 def build_empty(model: Model, vocabulary_size: int, *, end_of_text: int | None = None) -> PreTrainedModel:
