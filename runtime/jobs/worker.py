@@ -66,7 +66,7 @@ class WorkerContext:
         self.local_rank = local_rank
         self.local_world_size = local_world_size
         self.files = run_dir.attempt(attempt)
-        self.step: int | None = None
+        self.step = 0
         self.phase = "import"
         self.finished = False
         self.terminate = False
