@@ -1,0 +1,323 @@
+"""Job `pretrain`: a causal language model, from random weights or from where a run of it left off."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from typing import TYPE_CHECKING, Any
+
+from runtime.data.batches import TrainingBatches
+from runtime.data.prepare import wait_for_prepared
+from runtime.data.prepared import ARTIFACT, PreparedData, locate_prepared, open_prepared
+from runtime.data.progress import Stopped
+from runtime.jobs.failures import reason_of
+from runtime.jobs.prepare import prepare_here
+from runtime.jobs.worker import WorkerContext
+from runtime.messages import N_, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from runtime.profile import Profile
+    from runtime.profile.schema import Train
+    from runtime.train.evaluation import Evaluator
+    from runtime.train.loop import Ending, Parts
+    from runtime.train.orders import LocalBits
+    from runtime.train.strategies import Strategy
+
+
+def main(context: WorkerContext) -> int:
+    """Train to the end, a stop or a fault; the exit code says which."""
+    try:
+        data = _data(context)
+    except Stopped:
+        return context.finish("stopped", "user")
+    ending = _train(context, data)
+    return context.finish(ending.outcome, ending.reason, ending.step, ending.error)
+
+
+def _data(context: WorkerContext) -> PreparedData:
+    """The prepared data of the profile; rank 0 prepares it first where the profile names sources."""
+    data = context.profile.data
+    assert data is not None, "the schema demands data for this job"
+    workspace = context.run_dir.path.parent.parent
+    if data.prepared is not None:
+        return open_prepared(locate_prepared(data.prepared, workspace, context.run_dir.path.parent))
+    if context.rank == 0:
+        return prepare_here(context)
+    return wait_for_prepared(
+        data,
+        context.run_dir.path / ARTIFACT,
+        lambda: context.heartbeat("load", context.step + 1),
+        lambda: context.should_stop,
+    )
+
+
+def _train(context: WorkerContext, data: PreparedData) -> Ending:
+    profile = context.profile
+    train = profile.train
+    assert train is not None, "the schema demands train for this job"
+    device = _set_up_torch(context, train)
+    from runtime.train.loop import Loop, Settings
+    from runtime.train.strategies import open_strategy
+
+    strategy = open_strategy(
+        profile.parallel.strategy,
+        rank=context.rank,
+        world_size=context.world_size,
+        device=device,
+        rendezvous=os.environ.get("HEADNODE_RENDEZVOUS", ""),
+    )
+    batches = _batches(context, data)
+    total_steps = _total_steps(profile, batches)
+    settings = Settings(
+        total_steps=total_steps,
+        clip=train.clip,
+        precision=train.precision,
+        evaluate_every=profile.evaluate.every_steps,
+        checkpoint_every=profile.checkpoint.every_steps,
+        checkpoint_at_end=profile.checkpoint.at_end,
+    )
+    context.heartbeat("load", 0)
+    parts, step, tokens = _parts(context, data, batches, strategy, total_steps)
+    ending = Loop(settings, parts, step, tokens).run()
+    parts.saver.close()
+    if parts.samples is not None:
+        parts.samples.close()
+    strategy.close()
+    return ending
+
+
+def _set_up_torch(context: WorkerContext, train: Train) -> torch.device:
+    """Import torch with everything set that decides whether two runs are equal bit for bit; the rank's
+    device.
+    """
+    if train.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA is initialised
+    import torch
+
+    torch.set_num_threads(context.threads or train.threads or torch.get_num_threads())
+    torch.use_deterministic_algorithms(train.deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a guard for debugging that costs a pass
+    wanted = context.profile.launch.device
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise UsageError(N_("launch.device is cuda, and torch finds no CUDA device here."))
+    if wanted == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", context.local_rank % torch.cuda.device_count())
+    torch.cuda.set_device(device)
+    return device
+
+
+def _batches(context: WorkerContext, data: PreparedData) -> TrainingBatches:
+    from runtime.profile import geometry
+
+    shape, train = geometry(context.profile), context.profile.train
+    assert train is not None
+    return TrainingBatches(
+        data.train,
+        data.manifest.fingerprint,
+        seed=train.seed,
+        sequence_length=shape.sequence_length,
+        batch=shape.batch,
+        micro_batch=shape.micro_batch,
+        rank=context.rank,
+        world_size=context.world_size,
+    )
+
+
+def _total_steps(profile: Profile, batches: TrainingBatches) -> int:
+    from runtime.profile import geometry, total_steps
+
+    steps = total_steps(profile, batches.sequences * geometry(profile).sequence_length)
+    assert steps is not None, "with the data at hand every way to say how long gives a number"
+    return steps
+
+
+def _parts(
+    context: WorkerContext,
+    data: PreparedData,
+    batches: TrainingBatches,
+    strategy: Strategy,
+    total_steps: int,
+) -> tuple[Parts, int, int]:
+    """Everything that the loop drives, and the step and tokens that it starts from."""
+    from runtime.model.build import build, padded_vocabulary, parameter_count
+    from runtime.profile import geometry
+    from runtime.run.metrics import MetricsWriter
+    from runtime.train import random_states
+    from runtime.train.loop import Parts
+    from runtime.train.objective import CausalObjective
+    from runtime.train.optimizer import build_adamw
+    from runtime.train.orders import OrderExchange
+    from runtime.train.recorder import RECORD_SAMPLES, Recorder, SampleRecorder
+
+    profile, train, shape = context.profile, context.profile.train, geometry(context.profile)
+    assert profile.model is not None
+    assert train is not None
+    vocabulary = padded_vocabulary(profile.model, data.manifest.vocabulary_size)
+    model = build(profile.model, vocabulary, train.seed, end_of_text=data.manifest.end_of_text)
+    objective = CausalObjective(model.to(strategy.device), train.z_loss)  # type: ignore[arg-type]
+    random_states.seed_everything(random_states.derived_seed(train.seed, 0, context.rank))
+    module = strategy.prepare(objective)
+    settings = train.optimizer
+    optimizer = build_adamw(
+        model,
+        learning_rate=settings.learning_rate,
+        betas=settings.betas,
+        epsilon=settings.epsilon,
+        weight_decay=settings.weight_decay,
+        decay_embeddings=settings.decay_embeddings,
+    )
+    step, tokens = _restore(context, data, model, optimizer, strategy)
+    parameters = parameter_count(model)
+    _announce(context, strategy, parameters, total_steps, shape.tokens_per_step)
+    writer = MetricsWriter(context.run_dir.metrics, context.attempt) if context.rank == 0 else None
+    record_samples = os.environ.get(RECORD_SAMPLES) == "1"
+    samples = context.run_dir.artifacts / f"samples-{context.attempt}-{context.rank}.jsonl"
+    parts = Parts(
+        strategy=strategy,
+        objective=objective,
+        module=module,
+        optimizer=optimizer,
+        schedule=_schedule(train, total_steps, shape.tokens_per_step),
+        batches=batches,
+        orders=OrderExchange(strategy, _Bits(context)),
+        saver=_saver(context, strategy, data),
+        recorder=Recorder(writer, train.log_every, strategy.device),
+        evaluator=_evaluator(profile, data, shape),
+        samples=SampleRecorder(samples) if record_samples else None,
+        heartbeat=context.heartbeat,
+        report=context.report,
+    )
+    return parts, step, tokens
+
+
+def _restore(
+    context: WorkerContext, data: PreparedData, model: Any, optimizer: Any, strategy: Strategy
+) -> tuple[int, int]:
+    if context.resume is None:
+        return 0, 0
+    from runtime.train.restoring import restore
+
+    assert context.profile.train is not None
+    checkpoint = context.run_dir.checkpoints / str(context.resume["checkpoint"])
+    restored = restore(checkpoint, model, optimizer, strategy, context.profile.train.seed)
+    if context.rank == 0:
+        context.say(f"resuming after step {restored.step} from {checkpoint.name}")
+        if not restored.exact:
+            context.say(
+                "another world size or device: the same samples, but other random numbers for dropout"
+            )
+        if restored.data_fingerprint != data.manifest.fingerprint:
+            context.say("the data is not what the checkpoint was trained on: the order of samples is another")
+    return restored.step, restored.tokens
+
+
+def _announce(
+    context: WorkerContext, strategy: Strategy, parameters: int, total_steps: int, tokens_per_step: int
+) -> None:
+    if context.rank != 0:
+        return
+    context.report(
+        "totals",
+        total_steps=total_steps,
+        total_tokens=total_steps * tokens_per_step,
+        parameters=parameters,
+        tokens_per_step=tokens_per_step,
+    )
+    context.say(
+        f"{parameters:,} parameters, {strategy.name} on {strategy.world_size} × {strategy.device.type}, "
+        f"{total_steps:,} steps of {tokens_per_step:,} tokens"
+    )
+
+
+def _schedule(train: Train, total_steps: int, tokens_per_step: int) -> Any:
+    from runtime.train.schedule import Schedule
+
+    schedule = train.schedule
+    warmup = schedule.warmup_steps
+    if warmup is None:
+        warmup = -(-(schedule.warmup_tokens or 0) // tokens_per_step)
+    return Schedule(
+        peak=train.optimizer.learning_rate,
+        warmup_steps=warmup,
+        decay_steps=schedule.decay_steps or total_steps,
+        minimum_ratio=schedule.minimum_ratio,
+        name=schedule.name,
+    )
+
+
+def _evaluator(profile: Profile, data: PreparedData, shape: Any) -> Evaluator | None:
+    if profile.evaluate.every_steps is None:
+        return None
+    from runtime.train.evaluation import Evaluator
+
+    if not data.holdout.sequences(shape.sequence_length):
+        raise UsageError(
+            N_(
+                "There is nothing to evaluate on: the held-out data has {tokens} tokens, less than a sequence."
+            ),
+            tokens=data.holdout.tokens,
+        )
+    sequences = profile.evaluate.batches * shape.batch
+    return Evaluator("holdout", data.holdout, sequences, shape.sequence_length, shape.micro_batch)
+
+
+def _saver(context: WorkerContext, strategy: Strategy, data: PreparedData) -> Any:
+    import torch
+    import transformers
+
+    from runtime.run.checkpoints import CheckpointInfo
+    from runtime.train.checkpointing import CheckpointSaver
+    from runtime.train.retention import Retention, prune
+
+    rules = context.profile.checkpoint
+    retention = Retention(rules.keep_last, rules.keep_every, rules.keep_best)
+    versions = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+    info = CheckpointInfo(
+        step=0,
+        tokens=0,
+        loss=None,
+        world_size=strategy.world_size,
+        strategy=strategy.name,
+        data_fingerprint=data.manifest.fingerprint,
+        versions=versions,
+        time=0.0,
+        attempt=context.attempt,
+        run_id=context.run_dir.run_id,
+    )
+    return CheckpointSaver(
+        context.run_dir,
+        strategy,
+        info=info,
+        classify=reason_of,
+        after_publishing=lambda step: prune(context.run_dir, retention, context.report),
+    )
+
+
+class _Bits:
+    """This rank's bits for the order exchange: its SIGTERM, the supervisor's orders, and the clock (rank 0).
+    """
+
+    def __init__(self, context: WorkerContext) -> None:
+        minutes = context.profile.checkpoint.every_minutes
+        self._context = context
+        self._interval = minutes * 60 if minutes is not None and context.rank == 0 else None
+        self._began = time.monotonic()
+
+    def __call__(self) -> LocalBits:
+        from runtime.train.orders import LocalBits
+
+        orders = self._context.orders
+        by_clock = 0 if self._interval is None else int((time.monotonic() - self._began) // self._interval)
+        return LocalBits(
+            stop=self._context.terminate or (orders.stop and orders.save),
+            stop_without_saving=orders.stop and not orders.save,
+            save=orders.checkpoint + by_clock,
+        )

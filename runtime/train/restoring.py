@@ -1,0 +1,86 @@
+"""Reading a checkpoint back into a model and an optimizer, on any world size."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.distributed.checkpoint as dcp
+from torch import nn
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
+
+from runtime.messages import Message
+from runtime.run.complete import read_complete
+from runtime.train import random_states
+from runtime.train.checkpointing import random_name
+from runtime.train.optimizer import materialise_state
+from runtime.train.state import State, training_state
+from runtime.train.strategies import Strategy
+
+
+@dataclass(frozen=True)
+class Restored:
+    """Where training goes on. `exact`: random states were put back too, so that it goes on bit for bit."""
+
+    step: int
+    tokens: int
+    data_fingerprint: str | None
+    exact: bool
+
+
+def restore(
+    checkpoint: Path, model: nn.Module, optimizer: torch.optim.Optimizer, strategy: Strategy, seed: int
+) -> Restored:
+    """Load everything that a checkpoint holds, in place. Collective. Nothing is unpickled.
+
+    On another world size (or another kind of device) random states can't be put back: they are then seeded
+    from (seed, step, rank), and the data order, which needs none, is still the same.
+
+    ValueError: it was made by another model or optimizer, or isn't complete. Its bytes are not verified
+    again.
+    """
+    complete = read_complete(checkpoint)
+    if isinstance(complete, Message):
+        raise ValueError(f"{checkpoint.name} can't be resumed from: {complete}")
+    materialise_state(optimizer)
+    state = training_state(model, optimizer)
+    _require_same_tensors(checkpoint, state)
+    group = strategy.checkpoint_group
+    dcp.load(
+        dict(state),
+        storage_reader=HuggingFaceStorageReader(str(checkpoint)),
+        process_group=group,
+        no_dist=group is None,
+    )
+    exact = complete.world_size == strategy.world_size and _restore_random(checkpoint, strategy)
+    if not exact:
+        random_states.seed_everything(random_states.derived_seed(seed, complete.step, strategy.rank))
+    return Restored(complete.step, complete.tokens, complete.data_fingerprint, exact)
+
+
+def _restore_random(checkpoint: Path, strategy: Strategy) -> bool:
+    states = json.loads((checkpoint / random_name(strategy.rank)).read_text(encoding="utf-8"))
+    if ("cuda" in states) != (strategy.device.type == "cuda"):
+        return False
+    random_states.restore(states, strategy.device)
+    return True
+
+
+def _require_same_tensors(checkpoint: Path, state: State) -> None:
+    saved = HuggingFaceStorageReader(str(checkpoint)).read_metadata().state_dict_metadata
+    shapes = {name: tuple(entry.size) for name, entry in saved.items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if shapes == wanted:
+        return
+    lacking, extra = sorted(wanted.keys() - shapes.keys()), sorted(shapes.keys() - wanted.keys())
+    unlike = sorted(name for name in wanted.keys() & shapes.keys() if wanted[name] != shapes[name])
+    raise ValueError(
+        f"{checkpoint.name} was made by another model or optimizer: "
+        + "; ".join(
+            f"{len(names)} tensors {what} (first: {names[0]})"
+            for names, what in ((lacking, "missing"), (extra, "unknown"), (unlike, "of another shape"))
+            if names
+        )
+    )
