@@ -1,0 +1,365 @@
+"""The state of a chart: its series, what part of them is looked at, and how. Pure: no widget, no clock, no language."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tui.plotting.curve import Curve, SmoothedCurve
+from tui.plotting.figure import LINE_WEIGHT, PAST_WEIGHT, RAW_WEIGHT, Ink, Line, Marker, Picture, Unit, View, draw
+from tui.plotting.labels import nice
+
+Axis = Literal["step", "elapsed", "clock", "tokens"]
+SMOOTHING = (0.0, 0.6, 0.9, 0.99)
+_UNITS: dict[Axis, Unit] = {"step": "count", "tokens": "count", "elapsed": "elapsed", "clock": "clock"}
+_DASHES = (None, (6, 2), (3, 3), (2, 4), (1, 2), (8, 4))
+_NARROWEST = 4.0
+
+
+class SeriesLike(Protocol):
+    """A metric's points; arrays of one length. `runtime.run.metrics_reader.Series` is one."""
+
+    @property
+    def step(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def value(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def time(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def attempt(self) -> npt.NDArray[np.int32]: ...
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A series and the part that it plays: a live `line` (the n-th has the n-th colour) or the `past` of a run."""
+
+    series: SeriesLike
+    role: Literal["line", "past"] = "line"
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One line's point at the cursor. `value` is what was logged, `smoothed` None without smoothing."""
+
+    label: str
+    step: int
+    value: float
+    smoothed: float | None
+    time: float
+    attempt: int
+
+
+class Trace:
+    """A series made ready to be drawn along one axis; costs only the new points when it is updated."""
+
+    def __init__(self, role: str, label: str) -> None:
+        self.role, self.label = role, label
+        self.curve = Curve()
+        self.smoothed: SmoothedCurve | None = None
+        self.series: SeriesLike | None = None
+
+    def update(self, series: SeriesLike, x: npt.NDArray[np.float64], weight: float) -> bool:
+        self.series = series
+        changed = self.curve.update(x, series.value)
+        return self.smooth(weight) or changed
+
+    def smooth(self, weight: float) -> bool:
+        """Brings the smoothed line up to date; True if it is another one than before."""
+        if weight == 0 or self.role == "past":
+            had, self.smoothed = self.smoothed is not None, None
+            return had
+        fresh = self.smoothed is None or self.smoothed.weight != weight
+        if self.smoothed is None or fresh:
+            self.smoothed = SmoothedCurve(weight)
+        self.smoothed.update(self.curve)
+        return fresh
+
+    @property
+    def shown(self) -> Curve:
+        """The line in front: smoothed if there is smoothing."""
+        return self.curve if self.smoothed is None else self.smoothed.line
+
+
+class ChartModel:
+    """What a chart shows. Methods that a key calls return True if they changed something."""
+
+    def __init__(self) -> None:
+        self.traces: list[Trace] = []
+        self.axis: Axis = "step"
+        self.weight = 0.0
+        self.log = False
+        self.follow = True
+        self.window: tuple[float, float] | None = None
+        """The part looked at; None for everything."""
+        self.cursor: float | None = None
+        self.tokens_per_step: float | None = None
+        self.zone: tzinfo | None = None
+        self._starts: list[tuple[float, int]] = []
+
+    # -- data
+
+    def set_series(self, drawn: Sequence[Drawn]) -> bool:
+        """Takes the series over; True if the picture may differ from before."""
+        changed = len(drawn) != len(self.traces)
+        if [(d.role, d.label) for d in drawn] != [(t.role, t.label) for t in self.traces]:
+            self.traces = [Trace(d.role, d.label) for d in drawn]
+            changed = True
+        start = self._start([d.series for d in drawn])
+        for trace, each in zip(self.traces, drawn, strict=True):
+            changed = trace.update(each.series, self._positions(each.series, start), self.weight) or changed
+        if changed:
+            self._keep_up()
+        return changed
+
+    def _start(self, series: Sequence[SeriesLike]) -> float:
+        return min((float(each.time[0]) for each in series if len(each.time)), default=0.0)
+
+    def _positions(self, series: SeriesLike, start: float) -> npt.NDArray[np.float64]:
+        if self.axis == "clock":
+            return series.time
+        if self.axis == "elapsed":
+            return series.time - start
+        steps = series.step.astype(np.float64)
+        return steps * self.tokens_per_step if self.axis == "tokens" and self.tokens_per_step else steps
+
+    def _reposition(self) -> None:
+        """Gives all traces new positions after the axis has changed."""
+        start = self._start([trace.series for trace in self.traces if trace.series is not None])
+        for trace in self.traces:
+            if trace.series is not None:
+                trace.curve, trace.smoothed = Curve(), None
+                trace.update(trace.series, self._positions(trace.series, start), self.weight)
+        self._keep_up()
+
+    def _keep_up(self) -> None:
+        """After new points: the attempts' starts, and the window at the end if it follows."""
+        self._starts = []
+        for trace in self.live[:1]:
+            attempts = trace.series.attempt if trace.series is not None else np.empty(0)
+            x = self._positions(trace.series, self._start([trace.series])) if trace.series is not None else attempts
+            for index in np.flatnonzero(attempts[1:] != attempts[:-1]) + 1:
+                self._starts.append((float(x[index]), int(attempts[index])))
+        if self.follow and self.window is not None:
+            self._move(self.extent[1] - self.window[1])
+
+    @property
+    def live(self) -> list[Trace]:
+        return [trace for trace in self.traces if trace.role == "line"]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no finite point at all."""
+        return not any(len(trace.curve.x) for trace in self.traces)
+
+    @property
+    def newest(self) -> float | None:
+        """The last value of the first line, as it was logged; None if there is none."""
+        for trace in self.live:
+            if trace.series is not None and len(trace.series.value):
+                return float(trace.series.value[-1])
+        return None
+
+    # -- what is looked at
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """From the first to behind the last point: the end is rounded up a little, so that it seldom moves."""
+        firsts = [float(trace.curve.x[0]) for trace in self.traces if len(trace.curve.x)]
+        lasts = [float(trace.curve.x[-1]) for trace in self.traces if len(trace.curve.x)]
+        for trace in self.live:
+            if len(trace.curve.bad.x):
+                firsts.append(float(trace.curve.bad.x[0]))
+                lasts.append(float(trace.curve.bad.x[-1]))
+        if not firsts:
+            return 0.0, 1.0
+        first, last = min(firsts), max(lasts)
+        if self.axis != "clock" and 0 < first <= (last - first) * 0.05:
+            first = 0.0
+        if last <= first:
+            return first, first + 1.0
+        grain = nice((last - first) / 100)
+        if self.axis == "step":
+            grain = max(grain, 1.0)
+        return first, first + math.ceil((last - first) / grain - 1e-9) * grain
+
+    def view(self) -> View:
+        left, right = self.window or self.extent
+        return View(left, right, self.log, _UNITS[self.axis], self.zone)
+
+    def _move(self, distance: float) -> bool:
+        """Moves the window, within the data."""
+        if self.window is None:
+            return False
+        first, last = self.extent
+        left, right = self.window
+        distance = max(min(distance, last - right), first - left)
+        self.window = (left + distance, right + distance)
+        return distance != 0
+
+    def zoom(self, factor: float, at: float | None = None) -> bool:
+        """Shows `factor` times as much, keeping `at` (default: the cursor, the followed end or the middle) in place."""
+        first, last = self.extent
+        left, right = self.window or (first, last)
+        width = (right - left) * factor
+        if factor < 1 and width < min(self._narrowest(), right - left):
+            return False
+        if factor > 1 and self.window is None:
+            return False
+        if width >= last - first:
+            self.window = None
+            return True
+        if at is None:
+            at = self.cursor
+        if at is None or not left <= at <= right:
+            at = right if self.follow else (left + right) / 2
+        left = at - (at - left) * factor
+        self.window = (left, left + width)
+        self._move(0.0)
+        return True
+
+    def _narrowest(self) -> float:
+        if self.axis == "tokens" and self.tokens_per_step:
+            return _NARROWEST * self.tokens_per_step
+        return _NARROWEST if self.axis == "step" else 1.0
+
+    def pan(self, share: float) -> bool:
+        """Moves the window by a share of its width; to the right end and it follows again."""
+        if self.window is None:
+            return False
+        moved = self._move(share * (self.window[1] - self.window[0]))
+        self.follow = share > 0 and self.window[1] >= self.extent[1]
+        return moved
+
+    def go(self, end: bool) -> bool:
+        """Moves the window to the start or the end of the data (the end is followed)."""
+        self.follow = end
+        return self.pan(1e9 if end else -1e9)
+
+    def toggle_follow(self) -> bool:
+        """Follows the newest points, or holds the picture where it is."""
+        if self.follow:
+            self.window = self.window or self.extent
+            self.follow = False
+        else:
+            self.follow = True
+            whole = self.extent
+            if self.window is not None and self.window[1] - self.window[0] >= (whole[1] - whole[0]) * 0.999:
+                self.window = None
+            self._keep_up()
+        return True
+
+    def cycle_smoothing(self) -> bool:
+        self.set_smoothing(SMOOTHING[(SMOOTHING.index(self.weight) + 1) % len(SMOOTHING)])
+        return True
+
+    def set_smoothing(self, weight: float) -> None:
+        self.weight = weight
+        for trace in self.traces:
+            trace.smooth(weight)
+
+    @property
+    def axes(self) -> list[Axis]:
+        return ["step", "elapsed", "clock", *(["tokens"] if self.tokens_per_step else [])]  # type: ignore[list-item]
+
+    def cycle_axis(self) -> bool:
+        """The next axis, looking at the same points."""
+        axes = self.axes
+        self.set_axis(axes[(axes.index(self.axis) + 1) % len(axes)])
+        return True
+
+    def set_axis(self, axis: Axis) -> None:
+        kept = [self._point(x) for x in (*(self.window or ()), *([] if self.cursor is None else [self.cursor]))]
+        self.axis = axis
+        self._reposition()
+        moved = [self._position(point) for point in kept]
+        if self.cursor is not None:
+            self.cursor = moved.pop() if moved else None
+        if self.window is not None:
+            ends = [x for x in moved if x is not None]
+            self.window = (ends[0], ends[1]) if len(ends) == 2 and ends[1] > ends[0] else None
+
+    def _point(self, x: float) -> int | None:
+        """The number of the first line's point nearest to x."""
+        return self.live[0].curve.nearest(x) if self.live else None
+
+    def _position(self, point: int | None) -> float | None:
+        return None if point is None else float(self.live[0].curve.x[min(point, len(self.live[0].curve.x) - 1)])
+
+    # -- inspection
+
+    def toggle_inspect(self) -> bool:
+        """Puts the cursor on the last visible point, or takes it away."""
+        if self.cursor is not None:
+            self.cursor = None
+            return True
+        point = self._point(self.view().right)
+        self.cursor = self._position(point)
+        return self.cursor is not None
+
+    def move_cursor(self, cells: float, columns: int) -> bool:
+        """Moves the cursor by about so many cells of a plot that is `columns` wide, at least to the next point."""
+        if self.cursor is None or not self.live:
+            return False
+        view, curve = self.view(), self.live[0].curve
+        before = curve.nearest(self.cursor)
+        target = curve.nearest(self.cursor + cells * (view.right - view.left) / max(columns, 1))
+        if before is None or target is None:
+            return False
+        if target == before:
+            target = min(max(before + (1 if cells > 0 else -1), 0), len(curve.x) - 1)
+        self.cursor = float(curve.x[target])
+        if self.window is not None and not view.left <= self.cursor <= view.right:
+            self._move(self.cursor - (view.left if self.cursor < view.left else view.right))
+            self.follow = False
+        return target != before
+
+    def readings(self) -> list[Reading]:
+        """The points at the cursor, one a live line."""
+        found = []
+        for trace in self.live if self.cursor is not None else []:
+            point = trace.curve.nearest(self.cursor or 0.0)
+            if point is None or trace.series is None:
+                continue
+            start = self._start([trace.series for trace in self.traces if trace.series is not None])
+            x = self._positions(trace.series, start)
+            index = min(int(np.searchsorted(x, trace.curve.x[point])), len(x) - 1)
+            smoothed = None if trace.smoothed is None else float(trace.smoothed.line.y[point])
+            series = trace.series
+            found.append(
+                Reading(
+                    trace.label, int(series.step[index]), float(trace.curve.y[point]), smoothed,
+                    float(series.time[index]), int(series.attempt[index]),
+                )
+            )  # fmt: skip
+        return found
+
+    # -- the picture
+
+    def picture(
+        self, width: int, height: int, attempt_label: Callable[[int], str] = str, colourless: bool = False
+    ) -> Picture:
+        """The chart without its title, `width` × `height` cells. Without colours, lines differ by their dashes."""
+        lines: list[Line] = []
+        for number, trace in enumerate(self.live):
+            ink = Ink(Ink.LINE_1 + number % 6)
+            dash = _DASHES[number % 6] if colourless else None
+            if trace.smoothed is not None:
+                lines.append(Line(trace.curve, Ink.RAW, RAW_WEIGHT, (1, 1) if colourless else None))
+            lines.append(Line(trace.shown, ink, LINE_WEIGHT, dash))
+        past = [trace for trace in self.traces if trace.role == "past"]
+        lines.extend(Line(trace.curve, Ink.PAST, PAST_WEIGHT, (2, 2) if colourless else None) for trace in past)
+        markers = [Marker(x, attempt_label(attempt)) for x, attempt in self._starts]
+        cursor = None
+        if self.cursor is not None:
+            readings = self.readings()
+            reading = readings[0] if readings else None
+            value = None if reading is None else reading.value if reading.smoothed is None else reading.smoothed
+            cursor = (self.cursor, value)
+        return draw(lines, self.view(), width, height, markers, cursor)

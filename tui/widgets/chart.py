@@ -1,0 +1,335 @@
+"""One chart: a title line, and a picture by `tui.plotting` below it.
+
+    chart = Chart()
+    chart.set_series("train/loss", [Drawn(series), Drawn(old_branch, role="past")])
+
+The picture is made again only when the data, the size or the view changed, and of that only the changed lines are sent to
+the terminal. A hidden chart takes new data and draws it when it is shown again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding
+from textual.color import Color
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui import keymap, theme
+from tui.format import clean, duration, truncate
+from tui.i18n import _
+from tui.plotting.figure import Ink, Picture
+from tui.plotting.labels import short_number
+from tui.plotting.model import Axis, ChartModel, Drawn, Reading
+
+_ZOOM = 0.5
+_PAN = 0.25
+_LINES = ("accent", "warning", "done", "failed", "running", "text")
+_STYLES = {
+    Ink.AXIS: "faint", Ink.LABEL: "muted", Ink.MARKER: "muted", Ink.PAST: "faint", Ink.BAD: "bold failed",
+    Ink.CURSOR: "bold text",
+}  # fmt: skip
+
+Part = tuple[str, str]  # text, style
+
+
+class Chart(Widget, can_focus=True):
+    """A chart of one metric, or of several lines. See `tui.plotting.model.ChartModel` for what the keys do."""
+
+    DEFAULT_CSS = "Chart { width: 1fr; height: 1fr; }"
+    ACTIONS: ClassVar[tuple[str, ...]] = (
+        "zoom_in", "zoom_out", "pan_left", "pan_right", "inspect", "smooth", "log_scale", "axis", "follow",
+    )  # fmt: skip
+    BINDINGS: ClassVar[list[Binding]] = [
+        Binding("left", "cursor(-1)", show=False),
+        Binding("right", "cursor(1)", show=False),
+        Binding("down", "cursor(-10)", show=False),
+        Binding("up", "cursor(10)", show=False),
+        Binding("escape", "leave_inspect", show=False),
+        Binding("home", "go(False)", show=False),
+        Binding("end", "go(True)", show=False),
+        *keymap.bindings(ACTIONS),
+    ]
+
+    class Changed(Message):
+        """A key has changed what is looked at, so what can be done may be different."""
+
+        def __init__(self, chart: Chart) -> None:
+            super().__init__()
+            self.chart = chart
+
+        @property
+        def control(self) -> Chart:
+            return self.chart
+
+    def __init__(
+        self, model: ChartModel | None = None, *, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self.model = model or ChartModel()
+        self.title = ""
+        self.sampled = False
+        self.empty_text = ""
+        self._rows: list[tuple[Part, ...]] = []
+        self._picture: Picture | None = None
+        self._stale = True
+
+    # -- data
+
+    def set_series(self, title: str, drawn: Sequence[Drawn], sampled: bool = False) -> None:
+        """Shows these series under this title; `sampled` says that only some of the points are there as yet."""
+        changed = self.model.set_series(drawn)
+        if changed or title != self.title or sampled != self.sampled or not self._rows:
+            self.title, self.sampled = title, sampled
+            self.update_chart()
+
+    def set_model(self, title: str, model: ChartModel, sampled: bool = False) -> None:
+        """Shows another model, such as the one of another metric."""
+        self.model, self.title, self.sampled = model, title, sampled
+        self.update_chart()
+
+    def update_chart(self) -> None:
+        """Draws anew and sends the lines that changed. Nothing is done while the chart can't be seen."""
+        self._stale = True
+        if not self.is_attached or not self.size or not self.screen.is_current:
+            return
+        before = self._rows
+        self._draw()
+        if len(before) != len(self._rows):
+            self.refresh()
+            return
+        width = self.size.width
+        changed = [
+            Region(0, y, width, 1) for y, (a, b) in enumerate(zip(before, self._rows, strict=True)) if a != b
+        ]
+        if changed:
+            self.refresh(*changed)
+
+    def _draw(self) -> None:
+        width, height = self.size
+        self._stale = False
+        self._picture = self.model.picture(width, max(height - 1, 0), self._attempt_label, self.app.no_color)
+        self._rows = [tuple(self._title(width)), *self._picture_rows(self._picture)]
+        if self._picture.axis is None and height > 1:
+            text = truncate(self.empty_text or _("nothing logged yet"), width)
+            middle = 1 + (height - 1) // 2 if height > 3 else 1
+            left = (width - cell_len(text)) // 2
+            self._rows[min(middle, height - 1)] = ((" " * left, ""), (text, "muted"))
+
+    @staticmethod
+    def _attempt_label(attempt: int) -> str:
+        return _("attempt {number}").format(number=attempt)
+
+    @staticmethod
+    def _picture_rows(picture: Picture) -> list[tuple[Part, ...]]:
+        rows = []
+        for text, inks in zip(picture.rows, picture.inks, strict=True):
+            ends = [*((inks[1:] != inks[:-1]).nonzero()[0] + 1).tolist(), len(text)]
+            start, parts = 0, []
+            for end in ends:
+                parts.append((text[start:end], f"ink-{inks[start]}"))
+                start = end
+            rows.append(tuple(parts))
+        return rows
+
+    # -- title
+
+    def _title(self, width: int) -> list[Part]:
+        """Name and newest value at the left, how it is looked at at the right; or what the cursor points at."""
+        strong = "bold accent" if self.has_focus else "text"
+        if self.model.cursor is not None:
+            return self._fit(self._reading_parts(), [], width)
+        left: list[Part] = [(clean(self.title), strong)]
+        if len(self.model.live) > 1:
+            left += [(f"  {clean(trace.label)}", _LINES[n % 6]) for n, trace in enumerate(self.model.live)]
+        elif self.model.newest is not None:
+            left.append((f"  {short_number(self.model.newest)}", "muted"))
+        return self._fit(left, [(text, "muted") for text in self._modes()], width)
+
+    def _modes(self) -> list[str]:
+        model = self.model
+        axes: dict[Axis, str] = {"elapsed": _("time"), "clock": _("clock"), "tokens": _("tokens"), "step": ""}
+        words = [
+            _("sampled") if self.sampled else "",
+            _("held") if not model.follow else "",
+            axes[model.axis],
+            _("log") if model.log else "",
+            _("smooth {weight}").format(weight=f"{model.weight:g}") if model.weight else "",
+        ]
+        offset = self._picture.axis.offset if self._picture and self._picture.axis else ""
+        return [word for word in (f"{offset} +" if offset else "", *words) if word]
+
+    def _reading_parts(self) -> list[Part]:
+        """At the cursor: step, values, time, attempt; the most important first, for it is cut at the right."""
+        readings = self.model.readings()
+        if not readings:
+            return [(clean(self.title), "bold accent")]
+        first = readings[0]
+        parts: list[Part] = [(_("step {step}").format(step=f"{first.step:,}"), "bold accent")]
+        if len(readings) > 1:
+            parts += [
+                (f"  {clean(reading.label)} {self._values(reading)}", _LINES[number % 6])
+                for number, reading in enumerate(readings)
+            ]
+        else:
+            parts.append((f"  {self._values(first)}", "bold text"))
+        moment = datetime.fromtimestamp(first.time, self.model.zone)
+        parts.append((f"  {moment:%m-%d %H:%M:%S}", "muted"))
+        start = min((float(t.series.time[0]) for t in self.model.live if t.series is not None and len(t.series.time)))
+        parts.append((f"  +{duration(first.time - start)}", "muted"))
+        parts.append((f"  {self._attempt_label(first.attempt)}", "muted"))
+        parts.append((f"  {clean(self.title)}", "muted"))
+        return parts
+
+    @staticmethod
+    def _values(reading: Reading) -> str:
+        value = f"{reading.value:.6g}"
+        if reading.smoothed is None:
+            return value
+        return _("{value}  smooth {smoothed}").format(value=value, smoothed=f"{reading.smoothed:.6g}")
+
+    @staticmethod
+    def _fit(left: list[Part], right: list[Part], width: int) -> list[Part]:
+        """The parts of `left` that fit, then as many of `right` (the last first) as have room at the right edge."""
+        parts: list[Part] = []
+        room = width
+        for text, style in left:
+            length = cell_len(text)
+            if length > room:
+                if not parts or room > 8:
+                    text = truncate(text, room)
+                    parts.append((text, style))
+                    room -= cell_len(text)
+                break
+            parts.append((text, style))
+            room -= length
+        chosen: list[Part] = []
+        for text, style in reversed(right):
+            length = cell_len(text) + 2
+            if length > room:
+                break
+            chosen.insert(0, (f"  {text}", style))
+            room -= length
+        return [*parts, (" " * room, ""), *chosen] if room else [*parts, *chosen]
+
+    # -- drawing
+
+    def _style(self, name: str) -> Style:
+        if not name.startswith("ink-"):
+            return theme.style(name) if name else Style.null()
+        ink = Ink(int(name[4:]))
+        if ink >= Ink.LINE_1:
+            return theme.style(_LINES[ink - Ink.LINE_1])
+        if ink == Ink.RAW:
+            palette = theme.current()
+            behind = Color.parse(palette.background).blend(Color.parse(palette.accent), 0.45)
+            return Style(color=behind.rich_color)
+        return theme.style(_STYLES[ink]) if ink in _STYLES else Style.null()
+
+    def render_line(self, y: int) -> Strip:
+        if self._stale or len(self._rows) != max(self.size.height, 1):
+            self._draw()
+        base = self.rich_style
+        if y >= len(self._rows):
+            return Strip.blank(self.size.width, base)
+        segments = [Segment(text, base + self._style(name)) for text, name in self._rows[y]]
+        return Strip(segments).adjust_cell_length(self.size.width, base)
+
+    def on_resize(self) -> None:
+        self._stale = True
+
+    def on_show(self) -> None:
+        if self._stale:
+            self.refresh()
+
+    def on_focus(self) -> None:
+        self.update_chart()
+
+    def on_blur(self) -> None:
+        self.update_chart()
+
+    # -- keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        model = self.model
+        if action in ("cursor", "leave_inspect"):
+            return model.cursor is not None
+        if action in self.ACTIONS and model.empty:
+            return False
+        if action in ("pan_left", "pan_right", "zoom_out"):
+            return model.window is not None
+        return True
+
+    def _after(self, changed: bool) -> None:
+        if changed:
+            self.update_chart()
+            self.post_message(self.Changed(self))
+
+    def action_zoom_in(self) -> None:
+        self._after(self.model.zoom(_ZOOM))
+
+    def action_zoom_out(self) -> None:
+        self._after(self.model.zoom(1 / _ZOOM))
+
+    def action_pan_left(self) -> None:
+        self._after(self.model.pan(-_PAN))
+
+    def action_pan_right(self) -> None:
+        self._after(self.model.pan(_PAN))
+
+    def action_go(self, end: bool) -> None:
+        self._after(self.model.go(end))
+
+    def action_inspect(self) -> None:
+        self._after(self.model.toggle_inspect())
+
+    def action_leave_inspect(self) -> None:
+        self._after(self.model.toggle_inspect())
+
+    def action_cursor(self, cells: int) -> None:
+        columns = self._picture.plot_width if self._picture else self.size.width
+        self._after(self.model.move_cursor(cells, columns))
+
+    def action_smooth(self) -> None:
+        self._after(self.model.cycle_smoothing())
+
+    def action_log_scale(self) -> None:
+        self.model.log = not self.model.log
+        self._after(True)
+
+    def action_axis(self) -> None:
+        self._after(self.model.cycle_axis())
+
+    def action_follow(self) -> None:
+        self._after(self.model.toggle_follow())
+
+    def _on_wheel(self, event: events.MouseEvent, factor: float) -> None:
+        if self._picture is None or self._picture.plot_width < 2 or self.model.empty:
+            return
+        view = self.model.view()
+        share = (event.x - self._picture.gutter) / (self._picture.plot_width - 1)
+        at = view.left + max(0.0, min(share, 1.0)) * (view.right - view.left)
+        event.stop()
+        self._after(self.model.zoom(factor, at))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._on_wheel(event, _ZOOM)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._on_wheel(event, 1 / _ZOOM)
+
+    def copy_text(self) -> str | None:
+        """What `y` copies: the point at the cursor, or the newest value."""
+        readings = self.model.readings()
+        if readings:
+            return "\n".join(f"{self.title} step {r.step} {r.value!r}" for r in readings)
+        return None if self.model.newest is None else f"{self.title} {self.model.newest!r}"
