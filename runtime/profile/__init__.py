@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runtime.profile.batch import Geometry, geometry, total_steps, world_size
     from runtime.profile.errors import Problem, ProfileError
+    from runtime.profile.estimates import Estimate, estimate
+    from runtime.profile.files import check_files
     from runtime.profile.loading import (
         ProfileEntry,
         apply_overrides,
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from runtime.profile.writing import dump
 
 _HOMES = {
+    "Estimate": "estimates",
+    "estimate": "estimates",
+    "check_files": "files",
     "Geometry": "batch",
     "geometry": "batch",
     "total_steps": "batch",
@@ -45,13 +50,16 @@ _HOMES = {
 }
 
 __all__ = [
+    "Estimate",
     "Geometry",
     "Problem",
     "Profile",
     "ProfileEntry",
     "ProfileError",
     "apply_overrides",
+    "check_files",
     "dump",
+    "estimate",
     "find_profiles",
     "geometry",
     "load",
