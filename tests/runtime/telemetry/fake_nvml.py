@@ -43,7 +43,7 @@ def undecodable(*_: object) -> Any:
 
 
 class FakeNvml:
-    """Attributes are pynvml's functions; `overrides[index][name] = callable` changes one call of one device."""
+    """Attributes are pynvml's functions; `overrides[index][name]` is a callable in one call's place."""
 
     NVMLError = NVMLError
     nvmlMemory_v2 = 0x02000028

@@ -1,0 +1,105 @@
+"""Pieces of text that several verbs share: a run's state, its progress, its ages."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tui import describe
+from tui.cli.output import Segment, join
+from tui.format import DASH, count, duration, loss, percent, rate, short_count
+from tui.i18n import _
+
+if TYPE_CHECKING:
+    from runtime.run.record import RunRecord
+
+
+def state(record: RunRecord) -> Segment:
+    """`● running` in its colour."""
+    return f"{describe.glyph(record.state)} {describe.word(record.state)}", describe.style(record.state)
+
+
+def share(record: RunRecord) -> str:
+    """`61%`, `100%` for what completed, or nothing where the end isn't known."""
+    if record.state == "completed":
+        return "100%"
+    return "" if record.summary.progress is None else percent(record.summary.progress)
+
+
+def headline_loss(record: RunRecord) -> float | None:
+    """The number that stands for how a run does: train/loss, or the first metric called a loss."""
+    metrics = record.summary.metrics
+    if "train/loss" in metrics:
+        return metrics["train/loss"]
+    return next((value for name, value in metrics.items() if name.endswith("/loss")), None)
+
+
+def time_left(record: RunRecord) -> str:
+    """The time left of a run under way, the age of the end of one that is over."""
+    if record.ended_state:
+        ended = record.ended or record.summary.updated
+        return "" if ended is None else _("{age} ago").format(age=duration(time.time() - ended, parts=1))
+    return "" if record.summary.eta_seconds is None else duration(record.summary.eta_seconds)
+
+
+def progress_line(record: RunRecord) -> str:
+    """What a run does now, with rate and time left, in one line."""
+    summary = record.summary
+    if record.state != "running" and record.state != "stopping":
+        return describe.word(record.state)
+    doing = describe.phase(summary.phase) or describe.word(record.state)
+    value = headline_loss(record)
+    return join(
+        [
+            describe.word(record.state) if record.state == "stopping" else "",
+            doing,
+            _step(record),
+            share(record),
+            "" if value is None else _("loss {loss}").format(loss=loss(value)),
+            ""
+            if summary.tokens_per_second is None
+            else _("{rate} tokens/s").format(rate=rate(summary.tokens_per_second)),
+            ""
+            if summary.eta_seconds is None
+            else _("{time} left").format(time=duration(summary.eta_seconds)),
+        ]
+    )
+
+
+def _step(record: RunRecord) -> str:
+    step, total = record.summary.step, record.summary.total_steps
+    if step is None:
+        return ""
+    if total is None:
+        return _("step {step}").format(step=count(step))
+    return _("step {step} of {total}").format(step=count(step), total=count(total))
+
+
+def tokens(record: RunRecord) -> str:
+    """`1.89T of 3.1T`."""
+    done, total = record.summary.tokens, record.summary.total_tokens
+    if done is None:
+        return ""
+    return (
+        short_count(done)
+        if total is None
+        else _("{part} of {whole}").format(part=short_count(done), whole=short_count(total))
+    )
+
+
+def moment(seconds: float | None) -> str:
+    """An instant in local time with its age: `2026-11-24 07:30:12 (3m ago)`."""
+    if seconds is None:
+        return ""
+    age = duration(max(0.0, time.time() - seconds), parts=1)
+    return f"{clock(seconds)} ({_('{age} ago').format(age=age)})"
+
+
+def clock(seconds: float | None) -> str:
+    """An instant in local time, to the second."""
+    if seconds is None:
+        return DASH
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):  # a clock or a file that is far off
+        return DASH

@@ -1,0 +1,69 @@
+"""`launch`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui.cli import following
+from tui.cli.parser import Parser, add_common
+from tui.cli.profiles import add_profile, load_profile
+from tui.i18n import _
+
+if TYPE_CHECKING:
+    from runtime.run.layout import RunDirectory
+    from tui.cli.context import Context
+
+
+def launch_arguments(parser: Parser) -> None:
+    parser.teach(
+        _(
+            "Starts a run and prints its id. The run belongs to a supervisor of its own, so it goes on "
+            "when this terminal closes. With --wait, follows it to its end."
+        ),
+        [
+            ("headnode launch demo", _("start it, and come back to the prompt")),
+            (
+                "headnode launch demo train.steps=50 --wait",
+                _("50 steps, waiting for the end; ctrl+c lets it go on"),
+            ),
+            ('RUN=$(headnode launch demo) && headnode logs "$RUN" -f', _("in a script")),
+        ],
+        _(
+            "With --wait the exit code is 0 completed, 1 failed, 3 stopped. Next: headnode show RUN, or "
+            "headnode."
+        ),
+    )
+    add_profile(parser)
+    parser.add_argument("--wait", action="store_true", help=_("show progress until the run has ended"))
+    add_common(parser, json=_("print run_id and path; with --wait run.json as it ended"))
+
+
+def launch(context: Context) -> int:
+    from runtime.launch import operations
+
+    workspace = context.workspace
+    profile = load_profile(context, workspace.root)
+    run = operations.launch(workspace, profile)
+    return report_started(context, run)
+
+
+def report_started(context: Context, run: RunDirectory) -> int:
+    """Prints the run's id, then waits if that was asked for.
+
+    Used by every verb that starts processes of a run.
+    """
+    options = context.options
+    if not options.json:
+        context.out.line(run.run_id)
+        context.out.flush()
+    if not options.wait:
+        if options.json:
+            context.out.json({"run_id": run.run_id, "path": str(run.path)})
+        elif context.out.terminal:
+            text = _("Next: headnode logs {run} -f · headnode show {run} · headnode")
+            context.err.line((text.format(run=run.run_id), "dim"))
+        return 0
+    record = following.wait(context, run, context.err)
+    if options.json and record is not None:
+        context.out.json(record.to_json())
+    return following.exit_code(record)

@@ -1,0 +1,177 @@
+"""`resume` and `branch`: what differs from then, and then the start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runtime.messages import N_, UsageError
+from tui import i18n
+from tui.cli.launching import report_started
+from tui.cli.parser import Parser, add_common, add_overrides, overrides_of
+from tui.cli.table import Column, Table
+from tui.format import count
+from tui.i18n import _
+
+if TYPE_CHECKING:
+    from runtime.launch.operations import ResumePlan
+
+    from tui.cli.context import Context
+
+_MARKS = {
+    "same": ("", "dim"),
+    "note": ("≠", "warning"),
+    "acknowledge": ("≠", "warning"),
+    "refuse": ("✗", "failed"),
+}
+
+
+def resume_arguments(parser: Parser) -> None:
+    parser.teach(
+        _(
+            "Continues a run from its newest checkpoint that is complete and sound, bit for bit as if "
+            "nothing had happened where hardware, software, world size and thread count are the same. One "
+            "that turns out to be damaged is passed over, and said; one that you name is refused "
+            "instead.\n\nWhat differs from then is shown before anything starts. What would change results "
+            "has to be acknowledged by its key."
+        ),
+        [
+            ("headnode resume last --dry-run", _("only show what would differ")),
+            ("headnode resume last --wait", _("resume, and follow it to its end")),
+            ("headnode resume last -o train.steps=800", _("go on for longer than it was launched for")),
+            ("headnode resume last --acknowledge versions", _("accept a difference that the plan names")),
+        ],
+        _("From an older checkpoint: headnode branch RUN@STEP makes a new run of it."),
+    )
+    parser.add_argument(
+        "run", metavar="RUN[@STEP]", help=_("the run; its newest valid checkpoint unless said")
+    )
+    _how(parser)
+
+
+def branch_arguments(parser: Parser) -> None:
+    parser.teach(
+        _(
+            "Starts a new run from a checkpoint of another, with its full state: weights, optimizer, "
+            "random numbers and place in the data. The run that it came from stays as it is, and is named "
+            "as its parent."
+        ),
+        [
+            ("headnode branch last@400", _("go on from step 400 under a new id")),
+            ("headnode branch last@400 train.optimizer.learning_rate=1e-4", _("with another learning rate")),
+            ("headnode branch last@400 --dry-run", _("only show what would differ")),
+        ],
+    )
+    parser.add_argument(
+        "run", metavar="RUN@STEP", help=_("the checkpoint; headnode checkpoints RUN lists them")
+    )
+    _how(parser)
+
+
+def _how(parser: Parser) -> None:
+    add_overrides(parser)
+    parser.add_argument(
+        "--acknowledge",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help=_("accept the difference called KEY; repeatable, or several with commas"),
+    )
+    parser.add_argument("--dry-run", action="store_true", help=_("show what would differ, start nothing"))
+    parser.add_argument("--wait", action="store_true", help=_("show progress until the run has ended"))
+    add_common(parser, json=_("print run_id and path; with --dry-run the plan"))
+
+
+def resume(context: Context) -> int:
+    from runtime.launch import operations
+    from runtime.run.checkpoints import parse_address
+
+    options = context.options
+    address = parse_address(options.run)
+    run = context.run(address.run)
+    overrides = overrides_of(options)
+    plan = operations.resume_plan(run, address.step, overrides)
+    if options.dry_run:
+        return _show_only(context, plan)
+    _differences(context, plan, everything=False)
+    started = operations.resume(run, address.step, overrides, acknowledge=_acknowledged(context))
+    return report_started(context, started)
+
+
+def branch(context: Context) -> int:
+    from runtime.launch import operations
+    from runtime.run.checkpoints import parse_address
+
+    options = context.options
+    address = parse_address(options.run)
+    if address.step is None:
+        raise UsageError(N_("name the checkpoint, as in {run}@400"), run=address.run)
+    run = context.run(address.run)
+    overrides = overrides_of(options)
+    if options.dry_run:
+        return _show_only(context, operations.resume_plan(run, address.step, overrides, branch=True))
+    started = operations.branch(run, address.step, overrides, acknowledge=_acknowledged(context))
+    return report_started(context, started)
+
+
+def _acknowledged(context: Context) -> list[str]:
+    return [key.strip() for text in context.options.acknowledge for key in text.split(",") if key.strip()]
+
+
+def _show_only(context: Context, plan: ResumePlan) -> int:
+    if context.options.json:
+        context.out.json(_plan(plan))
+    else:
+        _differences(context, plan, everything=True)
+    return 0
+
+
+def _differences(context: Context, plan: ResumePlan, *, everything: bool) -> None:
+    """The plan:
+
+    on standard output when it was asked for, else only what is worth a look, on standard error.
+    """
+    out = context.out if everything else context.err
+    for rejected in plan.rejected:
+        problems = "; ".join(i18n.render(problem) for problem in rejected.problems)
+        text = _("checkpoint {step} is damaged and passed over: {problems}")
+        out.line(("! ", "warning"), text.format(step=count(rejected.checkpoint.step), problems=problems))
+    rows = [row for row in plan.rows if everything or not row.same]
+    if everything or rows:
+        out.line(_("{run} resumes from step {step}").format(run=plan.run_id, step=count(plan.step)))
+    if not rows:
+        return
+    table = Table(
+        [Column(""), Column(_("WHAT")), Column(_("THEN")), Column(_("NOW")), Column("", shrinks=True)]
+    )
+    for row in rows:
+        mark, style = _MARKS.get(row.severity, ("", ""))
+        note = "" if row.message is None else i18n.render(row.message)
+        if row.severity == "acknowledge":
+            note = " · ".join(part for part in (note, f"--acknowledge {row.key}") if part)
+        same = (_("same"), "dim") if row.same else str(row.now)
+        table.add((mark, style), row.key, (str(row.then), "dim"), same, (note, style))
+    table.show(out, indent="  ")
+
+
+def _plan(plan: ResumePlan) -> dict[str, Any]:
+    return {
+        "run_id": plan.run_id,
+        "step": plan.step,
+        "checkpoint": getattr(plan.checkpoint, "name", plan.checkpoint),
+        "world_size": plan.world_size,
+        "rejected": [
+            {"step": rejected.checkpoint.step, "problems": [str(problem) for problem in rejected.problems]}
+            for rejected in plan.rejected
+        ],
+        "rows": [
+            {
+                "key": row.key,
+                "then": row.then,
+                "now": row.now,
+                "same": row.same,
+                "severity": row.severity,
+                "message": None if row.message is None else str(row.message),
+            }
+            for row in plan.rows
+        ],
+    }
