@@ -15,6 +15,12 @@ from runtime.messages import N_, UsageError
 SCHEMA = 1
 MANIFEST = "manifest.json"
 TRAIN, HOLDOUT = "train", "holdout"
+DTYPES = {"uint16": 2, "uint32": 4}
+"""Bytes of a token by the type of a shard's tokens, little-endian."""
+
+TEXTS = ("fingerprint", "content_fingerprint", "tokenizer_fingerprint")
+NUMBERS = ("schema", "vocabulary_size", "end_of_text", "tokens", "documents", "bytes")
+MAPPINGS = ("recipe", "request", "skipped")
 
 
 @dataclass(frozen=True)
@@ -99,18 +105,30 @@ def read_manifest(directory: Path) -> Manifest:
 
 
 def _parse(record: dict[str, Any]) -> Manifest:
-    splits = {
-        name: Split(
-            tokens=int(split["tokens"]),
-            documents=int(split["documents"]),
-            shards=tuple(
-                Shard(str(s["name"]), int(s["tokens"]), int(s["bytes"]), str(s["sha256"]))
-                for s in split["shards"]
-            ),
-        )
-        for name, split in record["splits"].items()
-    }
-    known = {
-        name: record[name] for name in Manifest.__dataclass_fields__ if name in record and name != "splits"
-    }
-    return Manifest(splits=splits, **known)
+    dtype = record["dtype"]
+    if dtype not in DTYPES:
+        raise ValueError(f"tokens of type {dtype}")
+    return Manifest(
+        splits={name: _split(split, DTYPES[dtype]) for name, split in record["splits"].items()},
+        dtype=dtype,
+        **{name: _typed(record, name, str) for name in TEXTS},
+        **{name: _typed(record, name, int) for name in NUMBERS},
+        **{name: _typed(record, name, dict) for name in MAPPINGS},
+    )
+
+
+def _typed(record: dict[str, Any], name: str, kind: type) -> Any:
+    value = record[name]
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is {value!r}")
+    return value
+
+
+def _split(split: dict[str, Any], width: int) -> Split:
+    shards = tuple(
+        Shard(str(shard["name"]), int(shard["tokens"]), int(shard["bytes"]), str(shard["sha256"]))
+        for shard in split["shards"]
+    )
+    if any(shard.bytes != shard.tokens * width for shard in shards):
+        raise ValueError("a shard's bytes are not its tokens")
+    return Split(int(split["tokens"]), int(split["documents"]), shards)

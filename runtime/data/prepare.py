@@ -164,8 +164,8 @@ def _build(reader: _Reader, data: Data, working: Path, base: Path) -> Manifest:
     if not splits[TRAIN].tokens:
         raise UsageError(
             N_(
-                "The sources hold no text to train on: {files} files read, {skipped} documents skipped "
-                "({reasons})."
+                "The sources hold no text to train on (files read: {files}, documents skipped: {skipped}; "
+                "{reasons})."
             ),
             files=len(reader.files),
             skipped=skipped.total,

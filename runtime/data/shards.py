@@ -94,7 +94,12 @@ class TokenStream:
         self.tokens = split.tokens
         self.documents = split.documents
         self._maps = [
-            np.memmap(_checked(directory, shard), dtype=np.dtype(dtype), mode="r", shape=(shard.tokens,))
+            np.memmap(
+                _checked(directory, shard),
+                dtype=np.dtype(dtype).newbyteorder("<"),
+                mode="r",
+                shape=(shard.tokens,),
+            )
             for shard in split.shards
         ]
         self._starts = np.cumsum([0, *(shard.tokens for shard in split.shards)])
