@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from runtime.messages import HeadnodeError, UsageError
 
 LONGEST_ERROR = 2000
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]|\x1b\[[0-9;?]*[ -/]*[@-~]")
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
