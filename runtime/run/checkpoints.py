@@ -141,7 +141,17 @@ def _look(path: Path, protected: frozenset[int]) -> Checkpoint | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        return Checkpoint(step, path, None, 0, 0.0, "invalid", step in protected, None, Message(str(error)))
+        return Checkpoint(
+            step,
+            path,
+            None,
+            0,
+            0.0,
+            "invalid",
+            step in protected,
+            None,
+            Message("{problem}", {"problem": str(error)}),
+        )
     if set_aside:
         known = complete if isinstance(complete, Complete) else None
         return Checkpoint(step, path, known, _size(path), modified, "invalid", False, None, _why(path))

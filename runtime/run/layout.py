@@ -10,12 +10,19 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from runtime.run.files import encode, fsync_directory, write_all
 
 RUN_ID = re.compile(r"\d{8}-\d{6}-[a-z0-9][a-z0-9.-]*-[0-9a-f]{4}")
 _FOLDERS = ("annotations", "control", "attempts", "checkpoints", "artifacts")
+
+
+class HasLogs(Protocol):
+    """What has a directory of runs: a workspace."""
+
+    @property
+    def logs(self) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -194,13 +201,14 @@ def new_run_id(profile_name: str, now: float | None = None) -> str:
 
 
 def create_run_directory(
-    logs: Path, run_id: str, files: Mapping[str, bytes | str | Mapping[str, Any]]
+    workspace: HasLogs, run_id: str, files: Mapping[str, bytes | str | Mapping[str, Any]]
 ) -> RunDirectory:
-    """Creates the run `run_id` under `logs` with these files (relative path → content; a mapping is written
+    """Creates the run `run_id` in `workspace` with these files (relative path → content; a mapping is written
     as JSON).
 
     It appears as a whole, by the rename of a hidden directory, or not at all. Raises FileExistsError where
     the id is taken, and OSError as the disk does."""
+    logs = workspace.logs
     logs.mkdir(parents=True, exist_ok=True)
     final = logs / run_id
     if final.exists():

@@ -67,7 +67,8 @@ class _Logger:
         self._complained = False
 
     def log(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
-        """Writes and beats; a disk that refuses is told once, as a curve with a hole is no reason to end a training."""
+        """Writes and beats; a disk that refuses is told once, as a curve with a hole is no reason to end a
+        training."""
         try:
             if self._writer is not None:
                 self._writer.write(step, values)
