@@ -26,7 +26,8 @@ from tui.plotting.labels import (
 
 DOTS = 4
 """Dot rows in a row of cells."""
-_MIDDLE = 1.5
+_MIDDLE = 2
+"""The dot, from the bottom of a row, that a tick points at."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,14 @@ def linear_axis(low: float, high: float, rows: int) -> VerticalAxis:
     per_dot = step / spacing
     bottom = _choose_bottom(low / per_dot, high / per_dot, rows, centred=spacing % DOTS == 0)
     # The tick n · step lies n · spacing − bottom dots above the lowest one.
-    numbers = range(math.ceil((bottom - 0.5) / spacing), math.floor((bottom + rows * DOTS - 0.5) / spacing) + 1)
+    numbers = range(-(-bottom // spacing), (bottom + rows * DOTS - 1) // spacing + 1)
     labels, offset = value_labels([number * step for number in numbers], step)
-    cells = [rows - 1 - int((number * spacing - bottom + 0.5) // DOTS) for number in numbers]
-    ticks = tuple(Tick(cell, label) for cell, label in zip(cells, labels, strict=True) if 0 <= cell < rows)
-    return VerticalAxis((bottom + rows * DOTS - 1) * per_dot, per_dot, False, ticks[::-1], offset)
+    cells = [rows - 1 - (number * spacing - bottom) // DOTS for number in numbers]
+    ticks: list[Tick] = []
+    for cell, label in zip(cells, labels, strict=True):
+        if 0 <= cell < rows and (not ticks or ticks[-1].cell - cell > 1):  # never in neighbouring rows
+            ticks.append(Tick(cell, label))
+    return VerticalAxis((bottom + rows * DOTS - 1) * per_dot, per_dot, False, tuple(reversed(ticks)), offset)
 
 
 def _choose_step(low: float, high: float, rows: int) -> tuple[float, int]:
@@ -77,7 +81,7 @@ def _choose_step(low: float, high: float, rows: int) -> tuple[float, int]:
     for power in range(smallest, smallest + 4):
         for factor in (1, 2, 5):
             step = factor * 10.0**power
-            for spacing in range(2 * DOTS, max(2, min(6, rows - 1)) * DOTS + 1):
+            for spacing in range(2 * DOTS - 2, max(2, min(6, rows - 1)) * DOTS + 1):
                 used = (high - low) / step * spacing / room
                 if used > 1:
                     break
@@ -89,26 +93,26 @@ def _choose_step(low: float, high: float, rows: int) -> tuple[float, int]:
     return best[1], best[2]
 
 
-def _choose_bottom(low: float, high: float, rows: int, centred: bool) -> float:
+def _choose_bottom(low: float, high: float, rows: int, centred: bool) -> int:
     """The lowest dot, in dots above the value 0, for limits given in dots.
 
     Best has the ticks' values in the middle of their rows, next best the curve in the middle of the chart.
     """
-    highest = math.floor(low + 0.5 + _MIDDLE) - _MIDDLE
-    lowest = math.ceil(high - rows * DOTS + 0.5 + _MIDDLE) - _MIDDLE
+    highest = math.floor(low + 0.5)
+    lowest = math.ceil(high - rows * DOTS + 0.5)
 
     def cost(candidate: int) -> tuple[int, float]:
-        off = int(highest - candidate + _MIDDLE) % DOTS if centred else 0
+        off = (highest - candidate + _MIDDLE) % DOTS if centred else 0
         return min(off, DOTS - off), abs(highest - candidate - (highest + lowest) / 2)
 
-    return highest - min(range(max(int(highest - lowest), 0) + 1), key=cost)
+    return highest - min(range(max(highest - lowest, 0) + 1), key=cost)
 
 
 def _constant_axis(value: float, rows: int) -> VerticalAxis:
     row = rows // 2
     per_dot = (abs(value) * 0.1 or 1.0) / (rows * DOTS)
     ticks = (Tick(row, short_number(value)),) if rows > 1 else ()
-    return VerticalAxis(value + (row * DOTS + _MIDDLE) * per_dot, per_dot, False, ticks)
+    return VerticalAxis(value + (row * DOTS + DOTS - 1 - _MIDDLE) * per_dot, per_dot, False, ticks)
 
 
 def _tight_axis(low: float, high: float, rows: int) -> VerticalAxis:
@@ -124,8 +128,12 @@ def log_axis(low: float, high: float, rows: int) -> VerticalAxis:
     if top - bottom < 1e-9:
         axis = _constant_axis(low, rows)
         per_dot = 0.05 / DOTS
-        return VerticalAxis(bottom + (rows // 2 * DOTS + _MIDDLE) * per_dot, per_dot, True, axis.ticks)
-    grain = 2.0 ** math.ceil(math.log2((top - bottom) / 64))  # the limits move in small jumps, not with each value
+        return VerticalAxis(
+            bottom + (rows // 2 * DOTS + DOTS - 1 - _MIDDLE) * per_dot, per_dot, True, axis.ticks
+        )
+    grain = 2.0 ** math.ceil(
+        math.log2((top - bottom) / 64)
+    )  # the limits move in small jumps, not with each value
     bottom, top = math.floor(bottom / grain + 1e-9) * grain, math.ceil(top / grain - 1e-9) * grain
     per_dot = (top - bottom) / max(rows * DOTS - 1, 1)
     if rows <= 2:
@@ -180,8 +188,10 @@ def elapsed_ticks(left: float, right: float, columns: int) -> tuple[Tick, ...]:
 
 def clock_ticks(left: float, right: float, columns: int, zone: tzinfo | None = None) -> tuple[Tick, ...]:
     """Ticks for instants (Unix seconds), at whole minutes, hours and days of the zone (default: local time)."""
-    offset = datetime.fromtimestamp(left, zone).astimezone().utcoffset() if zone is None else zone.utcoffset(
-        datetime.fromtimestamp(left, zone)
+    offset = (
+        datetime.fromtimestamp(left, zone).astimezone().utcoffset()
+        if zone is None
+        else zone.utcoffset(datetime.fromtimestamp(left, zone))
     )
     shift = offset.total_seconds() if offset is not None else 0.0
     write = partial(_shifted_clock, shift=shift, zone=zone)

@@ -16,13 +16,24 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tui.plotting.axes import DOTS, Tick, VerticalAxis, clock_ticks, count_ticks, elapsed_ticks, linear_axis, log_axis
+from tui.plotting.axes import (
+    DOTS,
+    Tick,
+    VerticalAxis,
+    clock_ticks,
+    count_ticks,
+    elapsed_ticks,
+    linear_axis,
+    log_axis,
+)
 from tui.plotting.curve import Columns, Curve
 from tui.plotting.raster import BRAILLE, pack, trace
 
 Unit = Literal["count", "elapsed", "clock"]
 _AXIS_ROWS = 2
 _GUTTER = 4
+_LABELLED = 40
+"""Markers of a narrower plot have no words."""
 
 
 class Ink(IntEnum):
@@ -208,10 +219,12 @@ class _Plot:
                 self.cells[row, column], self.inks[row, column] = ord("●"), Ink.CURSOR
 
     def markers(self, markers: Sequence[Marker]) -> None:
-        placed = [(column, marker.label) for marker in markers if (column := self.column(marker.x)) is not None]
+        placed = [
+            (column, marker.label) for marker in markers if (column := self.column(marker.x)) is not None
+        ]
         for column, _ in placed:
             self._rule(column, "╎", Ink.MARKER)
-        for column, label in placed:
+        for column, label in placed if self.columns >= _LABELLED else ():
             self._beside(column, label)
 
     def _rule(self, column: int, character: str, ink: Ink) -> None:
@@ -225,7 +238,11 @@ class _Plot:
         for row in range(self.rows if label else 0):
             for start in (column - length - 1, column + 2):
                 around = self.cells[row, max(start - 1, 0) : start + length + 1]
-                if start >= 0 and start + length <= self.columns and np.all((around == ord(" ")) | (around == ord("╎"))):
+                if (
+                    start >= 0
+                    and start + length <= self.columns
+                    and np.all((around == ord(" ")) | (around == ord("╎")))
+                ):
                     if np.any(self.cells[row, start : start + length] != ord(" ")):
                         continue
                     self.cells[row, start : start + length] = [ord(letter) for letter in label]

@@ -25,7 +25,9 @@ def value_labels(values: Sequence[float], step: float) -> tuple[list[str], str]:
         return ["0"] * len(values), ""
     if step < size * 1e-6:
         base = min(values)
-        return [f"+{_scientific(value - base, step)}" if value != base else "+0" for value in values], f"{base:.10g}"
+        return [
+            f"+{_scientific(value - base, step)}" if value != base else "+0" for value in values
+        ], f"{base:.10g}"
     if size >= 1e15 or size < 1e-3:
         power = math.floor(math.log10(size) + 1e-9)
         decimals = _decimals(step / 10.0**power)
@@ -52,7 +54,11 @@ def count_labels(values: Sequence[float], step: float) -> list[str]:
 def _count(value: float) -> str:
     for unit, suffix in _UNITS[:-1]:
         hundredths = round(value / unit * 100)
-        if abs(value) >= unit and abs(hundredths * unit / 100 - value) < 0.5 and (unit > 1e3 or hundredths % 10 == 0):
+        if (
+            abs(value) >= unit
+            and abs(hundredths * unit / 100 - value) < 0.5
+            and (unit > 1e3 or hundredths % 10 == 0)
+        ):
             text = f"{hundredths / 100:.2f}".rstrip("0").rstrip(".")
             return f"{text}{suffix}"
     return f"{value:,.0f}"
@@ -69,6 +75,14 @@ def short_number(value: float) -> str:
         if size >= unit * (10 if unit == 1e3 else 1) and suffix:
             return f"{value / unit:.4g}{suffix}"
     return f"{value:.4g}"
+
+
+def reading_number(value: float) -> str:
+    """A value to five digits for reading it off: `2.6438`, `370,266`, `1.7686e-4`."""
+    size = abs(value)
+    if size != 0 and (size < 1e-3 or size >= 1e12):
+        return _trimmed(f"{value:.4e}")
+    return f"{value:,.0f}" if size >= 1e5 else f"{value:.5g}"
 
 
 def _trimmed(text: str) -> str:

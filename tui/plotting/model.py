@@ -12,7 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from tui.plotting.curve import Curve, SmoothedCurve
-from tui.plotting.figure import LINE_WEIGHT, PAST_WEIGHT, RAW_WEIGHT, Ink, Line, Marker, Picture, Unit, View, draw
+from tui.plotting.figure import (
+    LINE_WEIGHT,
+    PAST_WEIGHT,
+    RAW_WEIGHT,
+    Ink,
+    Line,
+    Marker,
+    Picture,
+    Unit,
+    View,
+    draw,
+)
 from tui.plotting.labels import nice
 
 Axis = Literal["step", "elapsed", "clock", "tokens"]
@@ -101,6 +112,8 @@ class ChartModel:
         self.cursor: float | None = None
         self.tokens_per_step: float | None = None
         self.zone: tzinfo | None = None
+        self.origin: float | None = None
+        """The instant from which elapsed time counts; None for the first point's."""
         self._starts: list[tuple[float, int]] = []
 
     # -- data
@@ -119,7 +132,13 @@ class ChartModel:
         return changed
 
     def _start(self, series: Sequence[SeriesLike]) -> float:
+        if self.origin is not None:
+            return self.origin
         return min((float(each.time[0]) for each in series if len(each.time)), default=0.0)
+
+    def elapsed(self, time: float) -> float:
+        """Seconds from the start of the series to an instant."""
+        return time - self._start([trace.series for trace in self.traces if trace.series is not None])
 
     def _positions(self, series: SeriesLike, start: float) -> npt.NDArray[np.float64]:
         if self.axis == "clock":
@@ -143,7 +162,11 @@ class ChartModel:
         self._starts = []
         for trace in self.live[:1]:
             attempts = trace.series.attempt if trace.series is not None else np.empty(0)
-            x = self._positions(trace.series, self._start([trace.series])) if trace.series is not None else attempts
+            x = (
+                self._positions(trace.series, self._start([trace.series]))
+                if trace.series is not None
+                else attempts
+            )
             for index in np.flatnonzero(attempts[1:] != attempts[:-1]) + 1:
                 self._starts.append((float(x[index]), int(attempts[index])))
         if self.follow and self.window is not None:
@@ -157,6 +180,11 @@ class ChartModel:
     def empty(self) -> bool:
         """Whether there is no finite point at all."""
         return not any(len(trace.curve.x) for trace in self.traces)
+
+    @property
+    def points(self) -> int:
+        """How many points the live lines have."""
+        return sum(trace.curve.count for trace in self.live)
 
     @property
     def newest(self) -> float | None:
@@ -275,7 +303,9 @@ class ChartModel:
         return True
 
     def set_axis(self, axis: Axis) -> None:
-        kept = [self._point(x) for x in (*(self.window or ()), *([] if self.cursor is None else [self.cursor]))]
+        kept = [
+            self._point(x) for x in (*(self.window or ()), *([] if self.cursor is None else [self.cursor]))
+        ]
         self.axis = axis
         self._reposition()
         moved = [self._position(point) for point in kept]
@@ -290,7 +320,20 @@ class ChartModel:
         return self.live[0].curve.nearest(x) if self.live else None
 
     def _position(self, point: int | None) -> float | None:
-        return None if point is None else float(self.live[0].curve.x[min(point, len(self.live[0].curve.x) - 1)])
+        return (
+            None if point is None else float(self.live[0].curve.x[min(point, len(self.live[0].curve.x) - 1)])
+        )
+
+    def look_like(self, other: ChartModel) -> bool:
+        """Looks at what another chart looks at: axis, window, cursor, smoothing. True if that was different."""
+        before = (self.axis, self.weight, self.window, self.cursor, self.follow)
+        if self.axis != other.axis:
+            self.axis, self.window, self.cursor = other.axis, None, None
+            self._reposition()
+        if self.weight != other.weight:
+            self.set_smoothing(other.weight)
+        self.window, self.cursor, self.follow = other.window, other.cursor, other.follow
+        return before != (self.axis, self.weight, self.window, self.cursor, self.follow)
 
     # -- inspection
 
@@ -354,12 +397,16 @@ class ChartModel:
                 lines.append(Line(trace.curve, Ink.RAW, RAW_WEIGHT, (1, 1) if colourless else None))
             lines.append(Line(trace.shown, ink, LINE_WEIGHT, dash))
         past = [trace for trace in self.traces if trace.role == "past"]
-        lines.extend(Line(trace.curve, Ink.PAST, PAST_WEIGHT, (2, 2) if colourless else None) for trace in past)
+        lines.extend(
+            Line(trace.curve, Ink.PAST, PAST_WEIGHT, (2, 2) if colourless else None) for trace in past
+        )
         markers = [Marker(x, attempt_label(attempt)) for x, attempt in self._starts]
         cursor = None
         if self.cursor is not None:
             readings = self.readings()
             reading = readings[0] if readings else None
-            value = None if reading is None else reading.value if reading.smoothed is None else reading.smoothed
+            value = (
+                None if reading is None else reading.value if reading.smoothed is None else reading.smoothed
+            )
             cursor = (self.cursor, value)
         return draw(lines, self.view(), width, height, markers, cursor)

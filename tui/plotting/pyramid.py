@@ -70,7 +70,9 @@ class Pyramid:
             tail_start = np.maximum(head_stop, stop // BLOCK * BLOCK)
             for first, last in ((start, head_stop), (tail_start, stop)):
                 index = np.minimum(first[:, None] + np.arange(BLOCK), np.maximum(last - 1, first)[:, None])
-                index = np.where((last > first)[:, None], index, start[:, None])  # start is inside its stretch
+                index = np.where(
+                    (last > first)[:, None], index, start[:, None]
+                )  # start is inside its stretch
                 low[which] = np.minimum(low[which], lows[index].min(axis=1))
                 high[which] = np.maximum(high[which], highs[index].max(axis=1))
             start, stop = head_stop // BLOCK, tail_start // BLOCK

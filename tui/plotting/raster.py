@@ -35,7 +35,9 @@ def trace(columns: Columns, height: int, width: int) -> Dots:
         begin, end = np.where(thin, middle, columns.last)[:-1], np.where(thin, middle, columns.first)[1:]
         joined = columns.joined[1:]
         parts.append(
-            _segments(columns.column[:-1][joined], begin[joined], columns.column[1:][joined], end[joined], width)
+            _segments(
+                columns.column[:-1][joined], begin[joined], columns.column[1:][joined], end[joined], width
+            )
         )
     column, start, stop = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return fill(column, start, stop, height, width)
@@ -50,7 +52,10 @@ def _segments(
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """The spans (column, top, bottom) of straight lines from (x0, y0) to (x1, y1), x0 < x1, both ends included."""
     slope = (y1 - y0) / (x1 - x0)
-    from_x, to_x = np.maximum(_round(np.maximum(x0, -1)), 0), np.minimum(_round(np.minimum(x1, width)), width - 1)
+    from_x, to_x = (
+        np.maximum(_round(np.maximum(x0, -1)), 0),
+        np.minimum(_round(np.minimum(x1, width)), width - 1),
+    )
     counts = np.maximum(to_x - from_x + 1, 0)
     which = np.repeat(np.arange(len(x0)), counts)
     offset = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -76,7 +81,11 @@ def _segments(
 
 
 def fill(
-    column: npt.NDArray[np.intp], top: npt.NDArray[np.intp], bottom: npt.NDArray[np.intp], height: int, width: int
+    column: npt.NDArray[np.intp],
+    top: npt.NDArray[np.intp],
+    bottom: npt.NDArray[np.intp],
+    height: int,
+    width: int,
 ) -> Dots:
     """The dots [height, width] of vertical spans, both ends included; what lies outside is cut off."""
     keep = (bottom >= 0) & (top < height) & (column >= 0) & (column < width)

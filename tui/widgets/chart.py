@@ -28,7 +28,7 @@ from tui import keymap, theme
 from tui.format import clean, duration, truncate
 from tui.i18n import _
 from tui.plotting.figure import Ink, Picture
-from tui.plotting.labels import short_number
+from tui.plotting.labels import reading_number, short_number
 from tui.plotting.model import Axis, ChartModel, Drawn, Reading
 
 _ZOOM = 0.5
@@ -145,15 +145,22 @@ class Chart(Widget, can_focus=True):
 
     def _title(self, width: int) -> list[Part]:
         """Name and newest value at the left, how it is looked at at the right; or what the cursor points at."""
-        strong = "bold accent" if self.has_focus else "text"
-        if self.model.cursor is not None:
-            return self._fit(self._reading_parts(), [], width)
-        left: list[Part] = [(clean(self.title), strong)]
-        if len(self.model.live) > 1:
-            left += [(f"  {clean(trace.label)}", _LINES[n % 6]) for n, trace in enumerate(self.model.live)]
-        elif self.model.newest is not None:
-            left.append((f"  {short_number(self.model.newest)}", "muted"))
-        return self._fit(left, [(text, "muted") for text in self._modes()], width)
+        name: Part = (clean(self.title), "bold accent" if self.has_focus else "text")
+        readings = self.model.readings()
+        if readings:
+            values, rest = self._reading_parts(readings), []
+        else:
+            values, rest = [], [(text, "muted") for text in self._modes()]
+            if len(self.model.live) > 1:
+                values = [(f"  {clean(t.label)}", _LINES[n % 6]) for n, t in enumerate(self.model.live)]
+            elif self.model.newest is not None:
+                values = [(f"  {short_number(self.model.newest)}", "muted")]
+        # A name without room gives up its section and then its end, and not the value.
+        room = max(width - sum(cell_len(text) for text, _style in values[:1]), min(width, 8))
+        title, style = name
+        if cell_len(title) > room:
+            title = truncate(title.partition("/")[2] or title, room)
+        return self._fit([(title, style), *values], rest, width)
 
     def _modes(self) -> list[str]:
         model = self.model
@@ -168,34 +175,27 @@ class Chart(Widget, can_focus=True):
         offset = self._picture.axis.offset if self._picture and self._picture.axis else ""
         return [word for word in (f"{offset} +" if offset else "", *words) if word]
 
-    def _reading_parts(self) -> list[Part]:
-        """At the cursor: step, values, time, attempt; the most important first, for it is cut at the right."""
-        readings = self.model.readings()
-        if not readings:
-            return [(clean(self.title), "bold accent")]
+    def _reading_parts(self, readings: Sequence[Reading]) -> list[Part]:
+        """At the cursor: values, step, time, attempt; the most important first, for it is cut at the right."""
         first = readings[0]
-        parts: list[Part] = [(_("step {step}").format(step=f"{first.step:,}"), "bold accent")]
         if len(readings) > 1:
-            parts += [
-                (f"  {clean(reading.label)} {self._values(reading)}", _LINES[number % 6])
+            parts = [
+                (f"  {clean(reading.label)} {reading_number(reading.value)}", _LINES[number % 6])
                 for number, reading in enumerate(readings)
             ]
         else:
-            parts.append((f"  {self._values(first)}", "bold text"))
+            parts = [(f"  {reading_number(first.value)}", "bold text")]
+            if first.smoothed is not None:
+                parts.append(
+                    (f"  {_('smooth {weight}').format(weight=reading_number(first.smoothed))}", "text")
+                )
         moment = datetime.fromtimestamp(first.time, self.model.zone)
-        parts.append((f"  {moment:%m-%d %H:%M:%S}", "muted"))
-        start = min((float(t.series.time[0]) for t in self.model.live if t.series is not None and len(t.series.time)))
-        parts.append((f"  +{duration(first.time - start)}", "muted"))
-        parts.append((f"  {self._attempt_label(first.attempt)}", "muted"))
-        parts.append((f"  {clean(self.title)}", "muted"))
-        return parts
-
-    @staticmethod
-    def _values(reading: Reading) -> str:
-        value = f"{reading.value:.6g}"
-        if reading.smoothed is None:
-            return value
-        return _("{value}  smooth {smoothed}").format(value=value, smoothed=f"{reading.smoothed:.6g}")
+        texts = [
+            _("step {step}").format(step=f"{first.step:,}"),
+            f"{moment:%m-%d %H:%M:%S}",
+            f"+{duration(self.model.elapsed(first.time))}",
+        ]
+        return [*parts, *((f"  {text}", "muted") for text in (*texts, self._attempt_label(first.attempt)))]
 
     @staticmethod
     def _fit(left: list[Part], right: list[Part], width: int) -> list[Part]:
@@ -203,15 +203,10 @@ class Chart(Widget, can_focus=True):
         parts: list[Part] = []
         room = width
         for text, style in left:
-            length = cell_len(text)
-            if length > room:
-                if not parts or room > 8:
-                    text = truncate(text, room)
-                    parts.append((text, style))
-                    room -= cell_len(text)
+            if cell_len(text) > room:
                 break
             parts.append((text, style))
-            room -= length
+            room -= cell_len(text)
         chosen: list[Part] = []
         for text, style in reversed(right):
             length = cell_len(text) + 2
