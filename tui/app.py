@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from tui.environment import prepare_terminal
 
@@ -23,7 +23,7 @@ from tui.clean import clean  # noqa: E402
 from tui.i18n import _, ngettext  # noqa: E402
 from tui.pages.page import Page  # noqa: E402
 from tui.pages.runs import RunsPage  # noqa: E402
-from tui.store.messages import RunsChanged, StoreNote, TelemetrySample  # noqa: E402
+from tui.store.messages import RunFollowed, RunsChanged, StoreNote, TelemetrySample  # noqa: E402
 from tui.store.services import Services  # noqa: E402
 from tui.store.store import Store  # noqa: E402
 from tui.widgets.header import Header  # noqa: E402
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
     from runtime.run.workspace import Workspace
     from tui.store.runs import RunView
+
+
+Result = TypeVar("Result")
 
 
 def _commands() -> type[Provider]:
@@ -153,6 +156,9 @@ class HeadnodeApp(App[None]):
         self.page.query_one(Header).update_header()
         self.page.telemetry_changed(message.sample)
 
+    def on_run_followed(self, message: RunFollowed) -> None:
+        self.page.run_followed(message.run_id, message.followed)
+
     def on_store_note(self, message: StoreNote) -> None:
         self.store.note = message.text
         self.page.refresh_page()
@@ -238,17 +244,46 @@ class HeadnodeApp(App[None]):
 
     def stop_run(self, run_id: str) -> None:
         """Asks how, then stops the run."""
-        from tui.dialogs.stop import StopDialog
-
         view = self.store.runs.get(run_id)
-        if view is not None and view.record is not None:
-            self.push_screen(StopDialog(view), self._request(view))
+        if view is not None and view.stoppable:
+            self.stop_runs([view])
+
+    def stop_runs(self, views: list[RunView]) -> None:
+        """Asks how, then stops these runs."""
+        from tui.dialogs.stop import StopChoice, StopDialog
+
+        def decided(choice: StopChoice | None) -> None:
+            if choice is not None:
+                for view in views:
+                    self._operate("stop", view.directory, save=choice.save, kill=choice.kill)
+                self.say(describe.stop_asked(choice.save, choice.kill))
+
+        if views:
+            self.push_screen(StopDialog(views, self.services.clock()), decided)
+
+    def remove_runs(self, views: list[RunView]) -> None:
+        """Asks, then deletes these runs with everything in them."""
+        from tui.dialogs.confirm import ConfirmDialog
+
+        def decided(yes: bool | None) -> None:
+            if yes:
+                for view in views:
+                    self._operate("remove_run", view.directory)
+
+        if views:
+            names = ", ".join(describe.short_id(view.run_id) for view in views)
+            question = ngettext("Delete {runs}?", "Delete {count} runs?", len(views)).format(
+                runs=names, count=len(views)
+            )
+            facts = [names] if len(views) > 1 else []
+            facts.append(_("Its metrics, logs and checkpoints are deleted for good."))
+            self.push_screen(ConfirmDialog(question, facts, _("delete")), decided)
 
     def save_run(self, run_id: str) -> None:
         """Asks the run for a checkpoint now."""
         view = self.store.runs.get(run_id)
-        if view is not None:
-            self._request(view)({"verb": "save"})
+        if view is not None and self._operate("save", view.directory):
+            self.say(_("Asked for a checkpoint at the end of this step"))
 
     def resume_run(self, run_id: str, step: int | None = None) -> None:
         """Shows what a resume of this run would do, and does it when confirmed."""
@@ -257,26 +292,25 @@ class HeadnodeApp(App[None]):
             dialog = import_module("tui.dialogs.resume_plan").ResumePlanDialog
             self.push_screen(dialog(view, step))
 
-    def _request(self, view: RunView) -> Callable[[dict[str, Any] | None], None]:
-        """Sends what a dialog has decided; None means that nothing shall happen."""
+    def _operate(self, operation: str, *arguments: Any, **keywords: Any) -> bool:
+        """Carries out one of `runtime.launch.operations`; False, and the error is shown, when it can't be
+        done."""
+        from runtime.launch import operations
 
-        def send(choice: dict[str, Any] | None) -> None:
-            if choice is None:
-                return
-            from runtime.launch import operations
-
-            try:
-                if choice["verb"] == "save":
-                    operations.save(view.directory)
-                    self.say(_("Asked for a checkpoint at the end of this step"))
-                else:
-                    operations.stop(view.directory, save=choice["save"], kill=choice["kill"])
-                    self.say(describe.stop_asked(choice["save"], choice["kill"]))
-            except (HeadnodeError, OSError) as error:
-                self.complain(error)
+        try:
+            getattr(operations, operation)(*arguments, **keywords)
+        except (HeadnodeError, OSError) as error:
+            self.complain(error)
+            return False
+        finally:
             self.store.wake()
+        return True
 
-        return send
+    async def in_thread(self, work: Callable[[], Result]) -> Result:
+        """The result of something slow (the disk, an import), while the panel goes on."""
+        import asyncio
+
+        return await asyncio.to_thread(work)
 
     # -- talking to the person
 

@@ -1,23 +1,24 @@
-"""States, reasons and events as sentences in the reader's language: honest, specific, and with what to do
+"""States and reasons as words and sentences in the reader's language: honest, specific, and with what to do
 next.
 
-The run directory holds codes and evidence; only here do they become words.
+The run directory holds codes and evidence; only here and in `tui.describe_events` do they become words.
 """
 
 from __future__ import annotations
 
+import re
 import signal as signals
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tui.clean import clean
+from tui.format import count, duration
 from tui.i18n import N_, _
 
 if TYPE_CHECKING:
-    from runtime.run.events import Event
     from runtime.run.record import RunRecord
 
-# state: glyph, word, style
+# state: glyph, word, colour of the palette
 _STATES = {
     "queued": ("◌", N_("queued"), "muted"),
     "starting": ("◔", N_("starting"), "running"),
@@ -40,7 +41,33 @@ _PHASES = {
     "evaluate": N_("evaluating"),
     "checkpoint": N_("saving a checkpoint"),
     "finish": N_("finishing"),
+    # of data preparation
+    "read": N_("reading the sources"),
+    "train-tokenizer": N_("training the tokenizer"),
+    "tokenize": N_("turning text into tokens"),
+    "pack": N_("packing"),
 }
+
+_REASONS = {
+    "oom_device": N_("out of device memory"),
+    "oom_host": N_("out of host memory"),
+    "non_finite": N_("the loss was not finite"),
+    "hang": N_("it hung"),
+    "disk_full": N_("the disk is full"),
+    "preempted": N_("the machine asked it to stop"),
+    "bad_profile": N_("it can't run as its profile says"),
+    "supervisor_lost": N_("nobody saw how it ended"),
+    "host_unreachable": N_("its machine can't be asked"),
+    "unknown": N_("the cause is unknown"),
+}
+
+_TIMESTAMP = re.compile(r"^\d{8}-\d{6}-")
+
+
+def short_id(run_id: str) -> str:
+    """A run's id without its time: `olmo-1b-9c1e`. Still long enough for any command that takes a part of an
+    id."""
+    return _TIMESTAMP.sub("", clean(run_id), count=1)
 
 
 def glyph(state: str) -> str:
@@ -60,52 +87,36 @@ def style(state: str) -> str:
 
 def phase(name: str | None) -> str:
     """What a run is doing: "loading model and data"."""
-    if name is None:
+    if not name:
         return ""
     return _(_PHASES[name]) if name in _PHASES else clean(name)
 
 
-# -- why a run ended
-
-
 def reason(record: RunRecord) -> str:
-    """Why the run is as it is, in a few words for a list; "" where there is nothing to say."""
-    evidence = record.evidence
-    if record.reason == "oom_device":
-        return _("out of GPU memory") if _on_gpu(evidence) else _("out of memory")
-    short = {
-        "oom_host": _("out of host memory"),
-        "non_finite": _("the loss was not finite"),
-        "hang": _("it hung"),
-        "disk_full": _("the disk is full"),
-        "preempted": _("the machine asked it to stop"),
-        "bad_profile": _("the profile can't be run"),
-        "supervisor_lost": _("its supervisor was lost"),
-        "host_unreachable": _("its machine can't be asked"),
-        "unknown": _("nobody knows why"),
-    }.get(record.reason or "")
-    if short is not None:
-        return short
-    if record.reason == "crash":
-        return _crash(evidence)
+    """Why the run is as it is, in a few words; "" where the state says it all."""
     if record.state == "unkillable":
         return _("a process of it can't be killed")
-    return ""
+    return reason_words(record.reason, record.evidence)
 
 
-def _on_gpu(evidence: Mapping[str, Any]) -> bool:
-    return "cpu" not in str(evidence.get("device", "cuda"))
+def reason_words(code: str | None, evidence: Mapping[str, Any]) -> str:
+    """A reason code in a few words, with the evidence where that says more; "" for `finished` and `user`."""
+    if code == "crash":
+        return crash(evidence)
+    return _(_REASONS[code]) if code in _REASONS else ""
 
 
-def _crash(evidence: Mapping[str, Any]) -> str:
-    name = _signal_name(evidence)
+def crash(evidence: Mapping[str, Any]) -> str:
+    """ "killed by SIGSEGV", "crashed with exit code 1"."""
+    name = signal_name(evidence)
     if name:
         return _("killed by {signal}").format(signal=name)
-    code = evidence.get("code", evidence.get("exit_code"))
+    code = evidence.get("code")
     return _("crashed with exit code {code}").format(code=code) if isinstance(code, int) else _("crashed")
 
 
-def _signal_name(evidence: Mapping[str, Any]) -> str:
+def signal_name(evidence: Mapping[str, Any]) -> str:
+    """`SIGKILL`, or "" where no signal is in the evidence."""
     name = evidence.get("signal_name")
     if isinstance(name, str):
         return clean(name)
@@ -119,10 +130,9 @@ def _signal_name(evidence: Mapping[str, Any]) -> str:
 
 
 def outcome(record: RunRecord) -> str:
-    """One sentence on the state of a run that has ended: "failed: out of GPU memory"."""
-    why = reason(record)
-    text = word(record.state)
-    return _("{state}: {reason}").format(state=text, reason=why) if why else text
+    """The state, and the reason where there is one: "failed: out of device memory"."""
+    why, state = reason(record), word(record.state)
+    return _("{state}: {reason}").format(state=state, reason=why) if why else state
 
 
 def stop_asked(save: bool, kill: bool) -> str:
@@ -132,11 +142,98 @@ def stop_asked(save: bool, kill: bool) -> str:
     return _("Saving a checkpoint, then stopping") if save else _("Stopping without saving")
 
 
-def explanation(record: RunRecord) -> list[str]:
-    """Sentences for the top of a run's page: what happened, with the evidence, and what to press next."""
-    return []
+# -- the top of a run's page
 
 
-def event_sentence(event: Event) -> str:
-    """What happened, for a person."""
-    return clean(event.event)
+def explanation(record: RunRecord) -> tuple[str, str] | None:
+    """What went wrong with the evidence for it, and what to do next; None where nothing went wrong."""
+    if record.state not in {"failed", "lost", "unkillable"} and record.reason != "preempted":
+        return None
+    return _what(record), _next(record)
+
+
+def _what(record: RunRecord) -> str:
+    evidence = record.evidence
+    sentence = _capital(reason(record) or word(record.state))
+    where = _where(evidence)
+    if where:
+        sentence = _("{what} {where}").format(what=sentence, where=where)
+    detail = _detail(record)
+    if detail:
+        sentence = _("{what}: {detail}").format(what=sentence, detail=detail)
+    return sentence
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _where(evidence: Mapping[str, Any]) -> str:
+    """ "at step 140,500 on rank 2", as far as it is known."""
+    step, rank = evidence.get("step"), evidence.get("rank")
+    if isinstance(step, int) and isinstance(rank, int):
+        return _("at step {step} on rank {rank}").format(step=count(step), rank=rank)
+    if isinstance(step, int):
+        return _("at step {step}").format(step=count(step))
+    return _("on rank {rank}").format(rank=rank) if isinstance(rank, int) else ""
+
+
+def _detail(record: RunRecord) -> str:
+    evidence = record.evidence
+    if record.reason == "hang":
+        return hang_detail(evidence)
+    missing = evidence.get("missing_environment")
+    if isinstance(missing, list) and missing:
+        names = ", ".join(clean(name) for name in missing)
+        return _("the environment lacks {names}").format(names=names)
+    if record.reason == "supervisor_lost" and evidence.get("rebooted"):
+        return _("the machine was restarted")
+    if evidence.get("no_exit_record"):
+        return _("it left with exit code 0 without having finished")
+    pids = evidence.get("pids")
+    if record.state == "unkillable" and isinstance(pids, list) and pids:
+        return _("process {pids} is stuck in the kernel").format(pids=", ".join(map(str, pids)))
+    error = evidence.get("error") or evidence.get("line")
+    return clean(error).strip() if error else ""
+
+
+def hang_detail(evidence: Mapping[str, Any]) -> str:
+    """ "rank 3 was quiet for 182s while training (limit 2m)"."""
+    quiet, limit = evidence.get("quiet"), evidence.get("limit")
+    if not isinstance(quiet, (int, float)):
+        return ""
+    behind = evidence.get("behind")
+    ranks = behind if isinstance(behind, list) and behind else [evidence.get("rank", 0)]
+    text = _("rank {ranks} was quiet for {quiet} while {phase}").format(
+        ranks=", ".join(map(str, ranks)),
+        quiet=duration(quiet),
+        phase=phase(evidence.get("phase")) or _("starting"),
+    )
+    if isinstance(limit, (int, float)):
+        text = _("{text} (limit {limit})").format(text=text, limit=duration(limit))
+    return text
+
+
+def _next(record: RunRecord) -> str:
+    checkpoint = record.summary.checkpoint
+    go_on = (
+        _("r continues from the checkpoint of step {step}.").format(step=count(checkpoint["step"]))
+        if checkpoint
+        else _("There is no checkpoint of it yet: n starts a new run.")
+    )
+    advice = {
+        "oom_device": _("A smaller train.micro_batch needs less memory and keeps the global batch."),
+        "oom_host": _("Fewer processes or a smaller train.micro_batch need less of it."),
+        "non_finite": _(
+            "It stopped before the weights took it in. A lower learning rate or train.clip may help."
+        ),
+        "disk_full": _("Make room first; 4 shows what the checkpoints take."),
+        "hang": _("The log has the stack of every rank."),
+        "bad_profile": _("The log names what is wrong; change the profile and start a new run."),
+        "crash": _("The log has the traceback."),
+    }.get(record.reason or "", "")
+    if record.state == "unkillable":
+        return _("It may hold device memory until the driver lets go of it or the machine is restarted.")
+    if record.reason == "bad_profile":
+        return advice
+    return f"{advice} {go_on}".strip() if advice else go_on

@@ -34,7 +34,8 @@ class Action:
     group: str = N_("This page")
 
 
-_EVERYWHERE = N_("Everywhere")
+EVERYWHERE = N_("Everywhere")
+"""The group of what works on every page."""
 _RUN = N_("Run")
 _CHART = N_("Charts")
 _LOG = N_("Logs")
@@ -90,19 +91,17 @@ KEYMAP: dict[str, Action] = {
     "times": Action(("t",), N_("times"), N_("show when each line came"), _LOG),
     "wrap": Action(("w",), N_("wrap"), N_("wrap long lines"), _LOG),
     # everywhere
-    "filter": Action(
-        ("slash",), N_("filter"), N_("show only what matches; esc shows all again"), _EVERYWHERE
-    ),
+    "filter": Action(("slash",), N_("filter"), N_("show only what matches; esc shows all again"), EVERYWHERE),
     "sort": Action(("o",), N_("sort"), N_("another order")),
-    "next_pane": Action(("tab",), N_("pane"), N_("go to the next pane"), _EVERYWHERE),
-    "maximise": Action(("z",), N_("maximise"), N_("the focused pane alone, and back"), _EVERYWHERE),
-    "copy": Action(("y",), N_("copy"), N_("copy to the clipboard of your terminal"), _EVERYWHERE),
-    "back": Action(("escape",), N_("back"), N_("back to where you came from"), _EVERYWHERE),
+    "next_pane": Action(("tab",), N_("pane"), N_("go to the next pane"), EVERYWHERE),
+    "maximise": Action(("z",), N_("maximise"), N_("the focused pane alone, and back"), EVERYWHERE),
+    "copy": Action(("y",), N_("copy"), N_("copy to the clipboard of your terminal"), EVERYWHERE),
+    "back": Action(("escape",), N_("back"), N_("back to where you came from"), EVERYWHERE),
     "palette": Action(
-        ("ctrl+p",), N_("palette"), N_("find a page, run, profile, language or theme by name"), _EVERYWHERE
+        ("ctrl+p",), N_("palette"), N_("find a page, run, profile, language or theme by name"), EVERYWHERE
     ),
-    "help": Action(("question_mark",), N_("help"), N_("this list"), _EVERYWHERE),
-    "quit": Action(("q",), N_("quit"), N_("close the panel; runs go on"), _EVERYWHERE),
+    "help": Action(("question_mark",), N_("help"), N_("this list"), EVERYWHERE),
+    "quit": Action(("q",), N_("quit"), N_("close the panel; runs go on"), EVERYWHERE),
 }
 
 GLOBAL_ACTIONS = ("copy", "maximise", "next_pane", "back", "palette", "help", "quit")

@@ -39,6 +39,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.dom import DOMNode
@@ -53,6 +54,7 @@ from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from tui.app import HeadnodeApp
+    from tui.store.follow import Followed
     from tui.store.store import Store
     from tui.store.telemetry import Sample
 
@@ -88,8 +90,8 @@ class Page(Screen[None]):
         """Whether the action can be done here and now."""
         return True
 
-    def trail(self) -> str | None:
-        """What stands behind `headnode ›` in the header of a page without a tab."""
+    def trail(self) -> Text | None:
+        """What the header's second line says on a page without a tab."""
         return None
 
     def arrive(self, **arguments: Any) -> None:
@@ -100,6 +102,10 @@ class Page(Screen[None]):
 
     def runs_changed(self, changed: frozenset[str]) -> None:
         """Runs with these ids were added, removed or changed. Only called while the page is visible."""
+
+    def run_followed(self, run_id: str, followed: Followed) -> None:
+        """News of the run that `self.store.follow(run_id)` was called for. Only called while the page is
+        visible."""
 
     def telemetry_changed(self, sample: Sample | None) -> None:
         """A new sample of the machine, or None when there is none any more. Only called while the page is
@@ -188,6 +194,15 @@ class Page(Screen[None]):
         else:
             self.headnode.close_page()
         self.refresh_footer()
+
+    def action_help(self) -> None:
+        self.headnode.action_help()
+
+    def action_palette(self) -> None:
+        self.app.action_command_palette()
+
+    def action_quit(self) -> None:
+        self.app.exit()
 
     def action_next_pane(self) -> None:
         self.focus_next()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from tui.store.follow import Followed
     from tui.store.runs import RunView
     from tui.store.telemetry import Sample
 
@@ -35,3 +36,11 @@ class StoreNote(Message, bubble=False):
     def __init__(self, text: str | None) -> None:
         super().__init__()
         self.text = text
+
+
+class RunFollowed(Message, bubble=False):
+    """News of the run that the panel follows."""
+
+    def __init__(self, run_id: str, followed: Followed) -> None:
+        super().__init__()
+        self.run_id, self.followed = run_id, followed

@@ -29,6 +29,36 @@ class RunView:
         return self.record is not None and self.record.state in ACTIVE and not self.record.moved
 
     @property
+    def stoppable(self) -> bool:
+        """Whether there is something to stop."""
+        return self.active
+
+    @property
+    def savable(self) -> bool:
+        """Whether it can be asked for a checkpoint now."""
+        return (
+            self.record is not None
+            and self.state == "running"
+            and self.record.job not in {"command", "prepare"}
+        )
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it has ended before its end and may be continued; whether it has a checkpoint is seen in
+        the plan."""
+        return (
+            self.record is not None
+            and self.record.state in {"stopped", "failed", "lost"}
+            and not self.record.read_only
+            and self.record.job not in {"command", "prepare"}
+        )
+
+    @property
+    def removable(self) -> bool:
+        """Whether nothing of it runs any more."""
+        return self.record is not None and self.record.ended_state and not self.record.read_only
+
+    @property
     def state(self) -> str:
         """The state of the record; "unreadable" without one."""
         return self.record.state if self.record is not None else "unreadable"
@@ -59,6 +89,10 @@ class WorkspaceReader:
             if everything or view.active or self._signatures.get(run_id) is None:
                 self._read(run_id, view.directory, changes)
         return changes
+
+    def view(self, run_id: str) -> RunView | None:
+        """A run as of the last poll."""
+        return self._views.get(run_id)
 
     def views(self) -> list[RunView]:
         """All runs as of the last poll."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from tui.store.messages import RunsChanged, StoreNote, TelemetrySample
+from tui.store.follow import Follower
+from tui.store.messages import RunFollowed, RunsChanged, StoreNote, TelemetrySample
 from tui.store.runs import RunView, WorkspaceReader
 from tui.store.services import Sampler, Services
 from tui.store.telemetry import Sample, read_sample
@@ -40,10 +41,13 @@ class Store:
         self._reader = WorkspaceReader(workspace)
         self._sampler: Sampler | None = None
         self._wake, self._ended = threading.Event(), threading.Event()
-        self._look_at_everything = False
+        self._look_at_everything = self._settle = False
         self._first, self._noted = True, False
         self._had_sample = False
         self._sampled_at = 0.0
+        self._follow: str | None = None
+        self._follow_anew = False
+        self._follower: Follower | None = None
         self._adopting: threading.Thread | None = None
         self._thread: threading.Thread | None = None
 
@@ -66,6 +70,13 @@ class Store:
                 self.runs[run_id] = view
         self.loaded = True
         return frozenset(message.runs)
+
+    def follow(self, run_id: str | None) -> None:
+        """From now on `RunFollowed` tells of this run: once as it stands, then what is new. None: of no
+        run."""
+        self._follow = run_id
+        self._follow_anew = True
+        self._wake.set()
 
     def wake(self) -> None:
         """Look at everything now: the person has just done something."""
@@ -102,19 +113,37 @@ class Store:
             self._post(RunsChanged(changes, first=self._first))
             self._first = False
 
+        self._poll_followed()
+
+    def _poll_followed(self) -> None:
+        run_id = self._follow
+        if run_id is None:
+            self._follower = None
+            return
+        view = self._reader.view(run_id)
+        if view is None:
+            return
+        if self._follower is None or self._follow_anew or self._follower.run_id != run_id:
+            self._follow_anew = False
+            self._follower = Follower(view)
+        followed = self._follower.poll(view.record.attempt if view.record is not None else 1)
+        if followed is not None:
+            self._post(RunFollowed(run_id, followed))
+
     def _gather(self) -> None:
         watcher: Watcher | None = None
         self.poll_once()
         self._start_sampler()
         if self._services.watch:
-            watcher = Watcher(self.workspace.logs, self._wake.set)
+            watcher = Watcher(self.workspace.logs, self._reported)
             if not watcher.start():
                 watcher = None
         everything_at = adopt_at = leave_at = time.monotonic()
         while not self._ended.is_set():
-            if self._wake.wait(POLL_SECONDS) and not self._look_at_everything:
+            if self._wake.wait(POLL_SECONDS) and self._settle:
                 self._ended.wait(_SETTLE_SECONDS)
             self._wake.clear()
+            self._settle = False
             if self._ended.is_set():
                 break
             now = time.monotonic()
@@ -137,6 +166,11 @@ class Store:
             watcher.stop()
         if self._sampler is not None:
             self._sampler.stop()
+
+    def _reported(self) -> None:
+        """The kernel reports a change; the writer may still be at it."""
+        self._settle = True
+        self._wake.set()
 
     def _start_sampler(self) -> None:
         if self._services.sampler is not None:

@@ -76,7 +76,8 @@ class Header(Lines):
         page = cast("Page", self.screen)
         trail = page.trail()
         if trail is not None:
-            return Text(truncate(trail, self.size.width), theme.style("bold text"))
+            trail.truncate(self.size.width, overflow="ellipsis")
+            return trail
         line = Text()
         for tab in pages.TABS:
             here = tab.name == page.NAME

@@ -55,7 +55,7 @@ class Table(ScrollView, can_focus=True):
     likes."""
 
     DEFAULT_CSS = """
-    Table { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }
+    Table { height: 1fr; overflow-x: hidden; }
     """
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("up", "cursor(-1)", show=False),

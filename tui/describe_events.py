@@ -1,0 +1,199 @@
+"""The events of a run as sentences in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tui import describe
+from tui.clean import clean
+from tui.format import age, as_number, count, duration, loss, size
+from tui.i18n import N_, _
+
+if TYPE_CHECKING:
+    from runtime.run.events import Event
+
+_STYLES = {
+    "checkpoint_saved": "text",
+    "completed": "done",
+    "failed": "failed",
+    "lost": "failed",
+    "unkillable": "failed",
+    "hang": "failed",
+    "checkpoint_invalid": "failed",
+    "request_refused": "warning",
+    "sigterm": "warning",
+    "sigkill": "warning",
+    "restart": "warning",
+    "stop_ordered": "warning",
+}
+
+_REFUSALS = {
+    "past_attempt": N_("it was meant for an earlier attempt"),
+    "not_running": N_("the run was not running"),
+    "unknown_verb": N_("this version doesn't know it"),
+    "command_job": N_("a command job reads no such requests"),
+    "stopping": N_("the run is stopping already"),
+}
+
+
+def style(event: Event) -> str:
+    """The palette's name of the colour in which the event stands."""
+    return _STYLES.get(event.event, "muted")
+
+
+def sentence(event: Event) -> str:
+    """What happened, for a person; "" for what only a program needs to know."""
+    detail = event.detail
+    make = _SENTENCES.get(event.event)
+    if make is not None:
+        return make(event, detail)
+    # What a newer version may have to say: its name is better than silence.
+    return clean(event.event).replace("_", " ")
+
+
+def _created(event: Event, detail: Mapping[str, Any]) -> str:
+    by = detail.get("by")
+    return _("created by {by}").format(by=clean(by)) if by else _("created")
+
+
+def _started(event: Event, detail: Mapping[str, Any]) -> str:
+    step = _step(detail.get("resume") if isinstance(detail.get("resume"), dict) else detail)
+    if step is not None:
+        return _("attempt {attempt} from step {step}").format(attempt=event.attempt, step=count(step))
+    return _("attempt {attempt} started").format(attempt=event.attempt)
+
+
+def _request(event: Event, detail: Mapping[str, Any]) -> str:
+    verb, by = detail.get("verb"), detail.get("by")
+    asked = {"stop": _("stop asked for"), "save": _("checkpoint asked for")}.get(
+        str(verb), clean(verb or _("request"))
+    )
+    return _("{what} by {by}").format(what=asked, by=clean(by)) if by else asked
+
+
+def _refused(event: Event, detail: Mapping[str, Any]) -> str:
+    why = _(_REFUSALS[event.reason]) if event.reason in _REFUSALS else clean(event.reason or "")
+    return _("{request}, refused: {reason}").format(request=_request(event, detail), reason=why)
+
+
+def _stop_ordered(event: Event, detail: Mapping[str, Any]) -> str:
+    text = _("told to stop") if detail.get("save") is False else _("told to save and stop")
+    grace = as_number(detail.get("grace"))
+    return _("{text} within {grace}").format(text=text, grace=duration(grace)) if grace else text
+
+
+def _signalled(name: str) -> Callable[[Event, Mapping[str, Any]], str]:
+    def make(event: Event, detail: Mapping[str, Any]) -> str:
+        after = as_number(detail.get("after"))
+        text = _("{signal} sent").format(signal=name)
+        return _("{text} after {seconds}").format(text=text, seconds=duration(after)) if after else text
+
+    return make
+
+
+def _saved(event: Event, detail: Mapping[str, Any]) -> str:
+    text = _("checkpoint {step} saved").format(step=count(_step(detail)))
+    seconds, amount = as_number(detail.get("seconds")), as_number(detail.get("bytes"))
+    if seconds is not None:
+        shown = f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"
+        text = _("{text} in {seconds} s").format(text=text, seconds=shown)
+    return f"{text}, {size(amount)}" if amount else text
+
+
+def _invalid(event: Event, detail: Mapping[str, Any]) -> str:
+    text = _("checkpoint {step} is damaged and set aside").format(step=count(_step(detail)))
+    problem = detail.get("problem") or detail.get("problems") or event.reason
+    problem = problem[0] if isinstance(problem, list) and problem else problem
+    return _("{what}: {detail}").format(what=text, detail=clean(problem)) if problem else text
+
+
+def _deleted(event: Event, detail: Mapping[str, Any]) -> str:
+    return _("checkpoint {step} deleted").format(step=count(_step(detail)))
+
+
+def _evaluated(event: Event, detail: Mapping[str, Any]) -> str:
+    metrics = detail.get("metrics")
+    values = metrics if isinstance(metrics, dict) else detail
+    parts = [
+        f"{name.removeprefix('eval/')} {loss(value)}"
+        for name, value in values.items()
+        if isinstance(name, str) and name.startswith("eval/") and as_number(value) is not None
+    ]
+    step = _step(detail)
+    text = _("evaluated at step {step}").format(step=count(step)) if step is not None else _("evaluated")
+    return _("{what}: {detail}").format(what=text, detail=", ".join(map(clean, parts))) if parts else text
+
+
+def _exited(event: Event, detail: Mapping[str, Any]) -> str:
+    if detail.get("code") == 0 and not detail.get("signal"):
+        return ""
+    rank = detail.get("rank", "?")
+    return _("rank {rank}: {how}").format(rank=rank, how=describe.crash(detail))
+
+
+def _hang(event: Event, detail: Mapping[str, Any]) -> str:
+    found = describe.hang_detail(detail)
+    return _("hang: {detail}").format(detail=found) if found else _("hang")
+
+
+def _restart(event: Event, detail: Mapping[str, Any]) -> str:
+    why = describe.reason_words(event.reason, detail)
+    delay = as_number(detail.get("delay"))
+    text = _("restarting ({reason})").format(reason=why) if why else _("restarting")
+    return _("{text} in {delay}").format(text=text, delay=age(delay)) if delay and delay >= 1 else text
+
+
+def _ended(state: str) -> Callable[[Event, Mapping[str, Any]], str]:
+    def make(event: Event, detail: Mapping[str, Any]) -> str:
+        why = describe.reason_words(event.reason, detail)
+        text = describe.word(state)
+        text = _("{state}: {reason}").format(state=text, reason=why) if why else text
+        step = _step(detail)
+        return _("{text} at step {step}").format(text=text, step=count(step)) if step is not None else text
+
+    return make
+
+
+def _phase(event: Event, detail: Mapping[str, Any]) -> str:
+    return describe.phase(str(detail.get("phase") or event.reason or ""))
+
+
+def _step(detail: Mapping[str, Any]) -> int | None:
+    step = detail.get("step")
+    return step if isinstance(step, int) else None
+
+
+_SENTENCES: dict[str, Callable[[Event, Mapping[str, Any]], str]] = {
+    "created": _created,
+    "queued": lambda event, detail: _("queued"),
+    "started": _started,
+    "agent_started": lambda event, detail: "",
+    "rank_started": lambda event, detail: "",
+    "phase": _phase,
+    "running": lambda event, detail: _("running"),
+    "request_accepted": _request,
+    "request_refused": _refused,
+    "request_done": lambda event, detail: "",
+    "stop_ordered": _stop_ordered,
+    "sigterm": _signalled("SIGTERM"),
+    "sigkill": _signalled("SIGKILL"),
+    "checkpoint_saved": _saved,
+    "checkpoint_invalid": _invalid,
+    "checkpoint_deleted": _deleted,
+    "evaluated": _evaluated,
+    "rank_exited": _exited,
+    "hang": _hang,
+    "restart": _restart,
+    "adopted": lambda event, detail: _("taken over by a new supervisor"),
+    "resumed": lambda event, detail: _started(event, detail),
+    "branched": lambda event, detail: _("branched from {run} at step {step}").format(
+        run=describe.short_id(str(detail.get("run_id") or detail.get("parent") or "?")),
+        step=count(_step(detail)),
+    ),
+    "completed": _ended("completed"),
+    "stopped": _ended("stopped"),
+    "failed": _ended("failed"),
+    "lost": _ended("lost"),
+    "unkillable": _ended("unkillable"),
+}

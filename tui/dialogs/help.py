@@ -1,0 +1,74 @@
+"""Every key that works on the page, made from the keymap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+
+from tui import keymap, pages, theme
+from tui.dialogs.dialog import Dialog
+from tui.format import pad
+from tui.i18n import _
+from tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from tui.pages.page import Page
+
+
+class HelpDialog(Dialog[None]):
+    """For one page: its own actions, those of its widgets, and those that work everywhere."""
+
+    DEFAULT_CSS = """
+    HelpDialog #dialog { width: 84; }
+    HelpDialog VerticalScroll { height: auto; max-height: 100%; }
+    """
+    BINDINGS: ClassVar[list[Any]] = [
+        Binding("question_mark,q", "close", show=False),
+    ]
+
+    def __init__(self, page: Page) -> None:
+        super().__init__()
+        self._lines = help_lines(page)
+
+    def title_text(self) -> str:
+        return _("Keys")
+
+    def content(self) -> ComposeResult:
+        with VerticalScroll():
+            yield Lines(self._lines)
+
+
+def help_lines(page: Page) -> list[Text]:
+    """Groups of keys with their sentences; what can't be done now is there too, in grey."""
+    groups: dict[str, list[Text]] = {}
+    names: dict[str, None] = dict.fromkeys(page.ACTIONS)
+    for widget in page.query("*"):
+        names.update(dict.fromkeys(getattr(widget, "ACTIONS", ())))
+    names.update(dict.fromkeys(page.GLOBAL))
+    possible = set(page.footer_actions())
+    for name in names:
+        action = keymap.KEYMAP[name]
+        keys = " ".join(keymap.key_name(key) for key in action.keys)
+        line = _line(keys, _(action.help), name in possible or name not in page.ACTIONS)
+        groups.setdefault(action.group, []).append(line)
+    everywhere = groups.setdefault(keymap.EVERYWHERE, [])
+    digits = " ".join(tab.digit for tab in pages.TABS)
+    titles = " · ".join(_(tab.title) for tab in pages.TABS)
+    everywhere.insert(0, _line(digits, titles, True))
+    everywhere.insert(1, _line("↑ ↓ ← →", _("move; h j k l do the same"), True))
+    lines: list[Text] = []
+    for title in sorted(groups, key=lambda group: group == keymap.EVERYWHERE):
+        lines += [*([Text()] if lines else []), Text(_(title), theme.style("bold text")), *groups[title]]
+    return lines
+
+
+def _line(keys: str, text: str, possible: bool) -> Text:
+    return Text.assemble(
+        ("  " + pad(keys, 10), theme.style("accent" if possible else "muted")),
+        (text, theme.style("text" if possible else "muted")),
+        no_wrap=True,
+    )

@@ -1,0 +1,136 @@
+"""A run in four lines: what it is, how it came here, and its numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from tui import describe, theme
+from tui.clean import clean
+from tui.format import ago, count, loss, number, percent, short_count, size
+from tui.i18n import N_, _, ngettext, render
+from tui.widgets.lines import spread
+
+if TYPE_CHECKING:
+    from runtime.run.record import RunRecord
+    from tui.store.runs import RunView
+
+_METRICS = {
+    "train/loss": N_("loss"),
+    "eval/holdout/loss": N_("held-out loss"),
+    "optim/learning_rate": N_("learning rate"),
+    "optim/grad_norm": N_("grad norm"),
+    "throughput/mfu": N_("mfu"),
+    "throughput/data_wait": N_("data wait"),
+}
+_SHARES = {"throughput/mfu", "throughput/data_wait"}
+_SHOWN = 6
+
+
+def lines(view: RunView, now: float, width: int) -> list[Text]:
+    """The overview, at most `width` cells wide."""
+    record = view.record
+    title = Text(describe.short_id(view.run_id), theme.style("bold accent"))
+    if record is None or view.problem is not None:
+        problem = render(view.problem) if view.problem is not None else ""
+        return [title, Text(problem, theme.style("muted"))]
+    shown = [
+        spread(title, Text(kind(record), theme.style("muted")), width),
+        *_fitting(history(record, now), width),
+    ]
+    explained = describe.explanation(record)
+    if explained is not None:
+        what, what_next = explained
+        failed = theme.style("warning" if record.state == "stopped" else "failed")
+        shown += [Text(what, failed), Text(what_next, theme.style("text"))]
+    numbers = figures(record)
+    if numbers:
+        shown += _fitting(numbers, width)
+    for line in shown:
+        line.truncate(width, overflow="ellipsis")
+    return shown
+
+
+def kind(record: RunRecord) -> str:
+    """`pretrain · ddp 4 · attempt 2`."""
+    parts = [clean(record.job)]
+    if record.strategy:
+        world = record.world_size or 1
+        parts.append(f"{clean(record.strategy)} {world}" if world > 1 else clean(record.strategy))
+    if record.attempt > 1:
+        parts.append(_("attempt {attempt}").format(attempt=record.attempt))
+    if record.moved:
+        parts.append(_("a copy, read-only"))
+    return " · ".join(parts)
+
+
+def history(record: RunRecord, now: float) -> list[Text]:
+    """When and by whom it was started, how often it restarted, and its newest checkpoint."""
+    muted, text = theme.style("muted"), theme.style("text")
+    parts: list[Text] = []
+    begun = record.started or record.created
+    if begun is not None:
+        started = _("started {ago}").format(ago=ago(now - begun))
+        if record.by:
+            started = _("{started} by {by}").format(started=started, by=clean(record.by))
+        if record.restarts:
+            again = ngettext("restarted once", "restarted {count} times", record.restarts)
+            started = f"{started}, {again.format(count=record.restarts)}"
+        parts.append(Text(started, muted))
+    if record.parent is not None:
+        address = f"{describe.short_id(record.parent['run_id'])}@{record.parent['step']}"
+        parts.append(Text.assemble((_("from") + " ", muted), (address, text)))
+    if record.summary.checkpoint is not None:
+        parts.append(checkpoint(record, now))
+    return parts
+
+
+def checkpoint(record: RunRecord, now: float) -> Text:
+    """`checkpoint 450,000 (4m ago, 13.1 GiB)`."""
+    last = record.summary.checkpoint
+    if last is None:
+        return Text(_("no checkpoint yet"), theme.style("muted"))
+    facts = ", ".join([ago(now - last["time"]), *([size(last["bytes"])] if last["bytes"] else [])])
+    return Text.assemble(
+        (_("checkpoint") + " ", theme.style("muted")),
+        (count(last["step"]), theme.style("text")),
+        (f" ({facts})", theme.style("muted")),
+    )
+
+
+def figures(record: RunRecord) -> list[Text]:
+    """The newest numbers, the well-known ones first."""
+    summary, shown = record.summary, []
+    if summary.tokens is not None:
+        tokens = short_count(summary.tokens)
+        if summary.total_tokens is not None:
+            tokens = _("{done} of {all}").format(done=tokens, all=short_count(summary.total_tokens))
+        shown.append(_figure(_("tokens"), tokens))
+    names = [name for name in _METRICS if name in summary.metrics]
+    known = {*_METRICS, "throughput/tokens_per_second", "train/perplexity"}
+    names += [name for name in summary.metrics if name not in known]
+    for name in names[:_SHOWN]:
+        value = summary.metrics[name]
+        label = _(_METRICS[name]) if name in _METRICS else clean(name)
+        if name in _SHARES:
+            shown.append(_figure(label, percent(value, 1)))
+        else:
+            shown.append(_figure(label, loss(value) if name.endswith("loss") else number(value), value))
+    return shown
+
+
+def _figure(label: str, value: str, raw: float = 0.0) -> Text:
+    style = "text" if math.isfinite(raw) else "failed"
+    return Text.assemble((f"{label} ", theme.style("muted")), (value, theme.style(style)))
+
+
+def _fitting(parts: list[Text], width: int) -> list[Text]:
+    """The parts on one line, as many as fit."""
+    line = Text()
+    for part in parts:
+        if line.cell_len and line.cell_len + 3 + part.cell_len > width:
+            break
+        line = Text.assemble(line, "   " if line.cell_len else "", part)
+    return [line] if parts else []
