@@ -58,7 +58,7 @@ def _train(context: WorkerContext, data: PreparedData) -> Ending:
     profile = context.profile
     train = profile.train
     assert train is not None, "the schema demands train for this job"
-    device = _set_up_torch(context, train)
+    device = _device(context, train)
     from runtime.train.loop import Loop, Settings
     from runtime.train.strategies import open_strategy
 
@@ -89,25 +89,18 @@ def _train(context: WorkerContext, data: PreparedData) -> Ending:
     return ending
 
 
-def _set_up_torch(context: WorkerContext, train: Train) -> torch.device:
-    """Import torch with everything set that decides whether two runs are equal bit for bit; the rank's
-    device.
-    """
-    if train.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA is initialised
-    import torch
+def _device(context: WorkerContext, train: Train) -> torch.device:
+    from runtime.train.torch_setup import set_up_torch
 
-    torch.set_num_threads(context.threads or train.threads or torch.get_num_threads())
-    torch.use_deterministic_algorithms(train.deterministic)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a guard for debugging that costs a pass
-    wanted = context.profile.launch.device
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise UsageError(N_("launch.device is cuda, and torch finds no CUDA device here."))
-    if wanted == "cpu" or not torch.cuda.is_available():
-        return torch.device("cpu")
-    device = torch.device("cuda", context.local_rank % torch.cuda.device_count())
-    torch.cuda.set_device(device)
-    return device
+    try:
+        return set_up_torch(
+            deterministic=train.deterministic,
+            threads=context.threads or train.threads,
+            device=context.profile.launch.device,
+            local_rank=context.local_rank,
+        )
+    except ValueError as error:
+        raise UsageError(N_("{error}"), error=str(error)) from error
 
 
 def _batches(context: WorkerContext, data: PreparedData) -> TrainingBatches:
@@ -152,6 +145,7 @@ def _parts(
     from runtime.train.optimizer import build_adamw
     from runtime.train.orders import OrderExchange
     from runtime.train.recorder import RECORD_SAMPLES, Recorder, SampleRecorder
+    from runtime.train.schedule import schedule_of
 
     profile, train, shape = context.profile, context.profile.train, geometry(context.profile)
     assert profile.model is not None
@@ -161,15 +155,7 @@ def _parts(
     objective = CausalObjective(model.to(strategy.device), train.z_loss)  # type: ignore[arg-type]
     random_states.seed_everything(random_states.derived_seed(train.seed, 0, context.rank))
     module = strategy.prepare(objective)
-    settings = train.optimizer
-    optimizer = build_adamw(
-        model,
-        learning_rate=settings.learning_rate,
-        betas=settings.betas,
-        epsilon=settings.epsilon,
-        weight_decay=settings.weight_decay,
-        decay_embeddings=settings.decay_embeddings,
-    )
+    optimizer = build_adamw(model, train.optimizer)
     step, tokens = _restore(context, data, model, optimizer, strategy)
     parameters = parameter_count(model)
     _announce(context, strategy, parameters, total_steps, shape.tokens_per_step)
@@ -181,7 +167,7 @@ def _parts(
         objective=objective,
         module=module,
         optimizer=optimizer,
-        schedule=_schedule(train, total_steps, shape.tokens_per_step),
+        schedule=schedule_of(train, total_steps, shape.tokens_per_step),
         batches=batches,
         orders=OrderExchange(strategy, _Bits(context)),
         saver=_saver(context, strategy, data),
@@ -233,22 +219,6 @@ def _announce(
     )
 
 
-def _schedule(train: Train, total_steps: int, tokens_per_step: int) -> Any:
-    from runtime.train.schedule import Schedule
-
-    schedule = train.schedule
-    warmup = schedule.warmup_steps
-    if warmup is None:
-        warmup = -(-(schedule.warmup_tokens or 0) // tokens_per_step)
-    return Schedule(
-        peak=train.optimizer.learning_rate,
-        warmup_steps=warmup,
-        decay_steps=schedule.decay_steps or total_steps,
-        minimum_ratio=schedule.minimum_ratio,
-        name=schedule.name,
-    )
-
-
 def _evaluator(profile: Profile, data: PreparedData, shape: Any) -> Evaluator | None:
     if profile.evaluate.every_steps is None:
         return None
@@ -256,9 +226,7 @@ def _evaluator(profile: Profile, data: PreparedData, shape: Any) -> Evaluator | 
 
     if not data.holdout.sequences(shape.sequence_length):
         raise UsageError(
-            N_(
-                "There is nothing to evaluate on: the held-out data has {tokens} tokens, less than a sequence."
-            ),
+            N_("There is nothing to evaluate on: {tokens} tokens are held out, less than one sequence."),
             tokens=data.holdout.tokens,
         )
     sequences = profile.evaluate.batches * shape.batch
@@ -302,8 +270,7 @@ def _saver(context: WorkerContext, strategy: Strategy, data: PreparedData) -> An
 
 
 class _Bits:
-    """This rank's bits for the order exchange: its SIGTERM, the supervisor's orders, and the clock (rank 0).
-    """
+    """This rank's bits for the order exchange: SIGTERM; on rank 0 the supervisor's orders and the clock."""
 
     def __init__(self, context: WorkerContext) -> None:
         minutes = context.profile.checkpoint.every_minutes

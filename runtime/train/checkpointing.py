@@ -29,9 +29,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from runtime.run.checkpoints import (
     CheckpointInfo,
@@ -195,7 +195,7 @@ class CheckpointSaver:
         return []
 
     def _write_tensors(self, staged: State, working: Path) -> None:
-        dcp.save(
+        save(
             dict(staged),
             storage_writer=HuggingFaceStorageWriter(str(working), save_distributed=True),
             process_group=self._strategy.checkpoint_group,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
@@ -70,8 +70,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class StepLosses:
-    """Global sums of a step over all ranks and micro-batches, and the global gradient norm before clipping.
-    """
+    """Global sums of a step over ranks and micro-batches, and the gradient's global norm before clipping."""
 
     cross_entropy: float
     z: float
@@ -101,7 +100,8 @@ class Loop:
         gc.freeze()  # what lives as long as the run need not be looked at by each collection
         parts.objective.train()
         parts.heartbeat("step", self.step)
-        with closing(parts.batches.steps(self.step + 1, self.settings.total_steps)) as batches:
+        steps = parts.batches.steps(self.step + 1, self.settings.total_steps)
+        with closing(cast("Generator[list[MicroBatch]]", steps)) as batches:
             for micro_batches in parts.recorder.waiting(batches):
                 ending = self._one_step(self.step + 1, micro_batches)
                 if ending is not None:
@@ -182,8 +182,7 @@ class Loop:
             self._save()
 
     def _save(self) -> None:
-        """Start a save of the present state, unless this step has one. Waits for the save before, if need be.
-        """
+        """Start a save of the present state, unless this step has one; the save before must end first."""
         if self._saved_step == self.step:
             return
         parts = self.parts

@@ -49,7 +49,9 @@ class CausalObjective(nn.Module):
         hidden = self.model.base_model(input_ids=inputs, use_cache=False).last_hidden_state
         weight = self.model.get_output_embeddings().weight
         rows = hidden.flatten(0, 1)
-        objective, sums = _ChunkedLoss.apply(rows, weight, labels.flatten(), self.z_loss, scale)
+        objective, sums = _ChunkedLoss.apply(  # type: ignore[no-untyped-call]
+            rows, weight, labels.flatten(), self.z_loss, scale
+        )
         return LossSums(objective, sums[0], sums[1])
 
 
@@ -71,7 +73,7 @@ class _ChunkedLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, rows: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, z_loss: float, scale: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
         device = rows.device.type
@@ -88,7 +90,7 @@ class _ChunkedLoss(torch.autograd.Function):
         return scale * (sums[0] + z_loss * sums[1]), sums
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor, _: torch.Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, gradient: torch.Tensor, _: torch.Tensor) -> Any:
         row_gradient, weight_gradient = ctx.saved_tensors
         return row_gradient * gradient, weight_gradient * gradient, None, None, None
 
@@ -96,8 +98,7 @@ class _ChunkedLoss(torch.autograd.Function):
 def _in_chunks(
     rows: torch.Tensor, head: torch.Tensor, labels: torch.Tensor, z_loss: float, scale: float, wanted: bool
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Sums [cross-entropy, z] and, if wanted, the gradients of rows and head (the latter summed in float32).
-    """
+    """Sums [cross-entropy, z] and, if wanted, the gradients of rows and head (the latter in float32)."""
     sums = rows.new_zeros(2, dtype=torch.float32)
     row_gradient = torch.empty_like(rows if wanted else rows[:0])
     head_gradient = torch.zeros_like(head if wanted else head[:0], dtype=torch.float32)

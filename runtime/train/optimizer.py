@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from runtime.train.schedule import Schedule
+
+if TYPE_CHECKING:
+    from runtime.profile.schema import Optimizer
 
 
 def decayed_parameters(model: nn.Module, decay_embeddings: bool) -> set[str]:
@@ -23,30 +27,22 @@ def decayed_parameters(model: nn.Module, decay_embeddings: bool) -> set[str]:
     }
 
 
-def build_adamw(
-    model: nn.Module,
-    *,
-    learning_rate: float,
-    betas: Sequence[float],
-    epsilon: float,
-    weight_decay: float,
-    decay_embeddings: bool,
-) -> torch.optim.AdamW:
+def build_adamw(model: nn.Module, settings: Optimizer) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter, 2019) over the trainable parameters in two groups: decayed and not.
 
     Fused: one kernel instead of about ten a tensor, on CPU as on CUDA.
     """
-    decayed = decayed_parameters(model, decay_embeddings)
+    decayed = decayed_parameters(model, settings.decay_embeddings)
     trainable = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     groups = [
-        {"params": [p for name, p in trainable if name in decayed], "weight_decay": weight_decay},
+        {"params": [p for name, p in trainable if name in decayed], "weight_decay": settings.weight_decay},
         {"params": [p for name, p in trainable if name not in decayed], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(
         [group for group in groups if group["params"]],
-        lr=learning_rate,
-        betas=(betas[0], betas[1]),
-        eps=epsilon,
+        lr=settings.learning_rate,
+        betas=settings.betas,
+        eps=settings.epsilon,
         fused=True,
     )
 

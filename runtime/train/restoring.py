@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import nn
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load
 
 from runtime.messages import Message
 from runtime.run.complete import read_complete
@@ -48,7 +49,7 @@ def restore(
     state = training_state(model, optimizer)
     _require_same_tensors(checkpoint, state)
     group = strategy.checkpoint_group
-    dcp.load(
+    load(
         dict(state),
         storage_reader=HuggingFaceStorageReader(str(checkpoint)),
         process_group=group,
@@ -70,7 +71,7 @@ def _restore_random(checkpoint: Path, strategy: Strategy) -> bool:
 
 def _require_same_tensors(checkpoint: Path, state: State) -> None:
     saved = HuggingFaceStorageReader(str(checkpoint)).read_metadata().state_dict_metadata
-    shapes = {name: tuple(entry.size) for name, entry in saved.items()}
+    shapes = {n: tuple(entry.size) for n, entry in saved.items() if isinstance(entry, TensorStorageMetadata)}
     wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if shapes == wanted:
         return

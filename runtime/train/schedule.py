@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from runtime.profile.schema import Train
 
 
 @dataclass(frozen=True)
@@ -31,3 +34,18 @@ class Schedule:
         progress = min(max(step - self.warmup_steps, 0) / span, 1.0)
         cosine = 0.5 * (1.0 + math.cos(math.pi * progress))
         return self.peak * (self.minimum_ratio + (1.0 - self.minimum_ratio) * cosine)
+
+
+def schedule_of(train: Train, total_steps: int, tokens_per_step: int) -> Schedule:
+    """The schedule of a profile's `train` section; a warm-up in tokens is rounded up to whole steps."""
+    schedule = train.schedule
+    warmup = schedule.warmup_steps
+    if warmup is None:
+        warmup = -(-(schedule.warmup_tokens or 0) // tokens_per_step)
+    return Schedule(
+        peak=train.optimizer.learning_rate,
+        warmup_steps=warmup,
+        decay_steps=schedule.decay_steps or total_steps,
+        minimum_ratio=schedule.minimum_ratio,
+        name=schedule.name,
+    )

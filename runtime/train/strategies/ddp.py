@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -57,12 +58,16 @@ class DataParallel:
         self.checkpoint_group: dist.ProcessGroup | None = dist.new_group(backend="gloo")
 
     def prepare(self, module: nn.Module) -> nn.Module:
-        wrapped = DistributedDataParallel(
-            module,
-            device_ids=[self.device] if self.device.type == "cuda" else None,
-            broadcast_buffers=False,
-            gradient_as_bucket_view=True,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", FutureWarning
+            )  # broadcast_buffers has another name from torch 2.13 on
+            wrapped = DistributedDataParallel(
+                module,
+                device_ids=[self.device] if self.device.type == "cuda" else None,
+                broadcast_buffers=False,
+                gradient_as_bucket_view=True,
+            )
         self._settle_buckets(wrapped)
         return wrapped
 

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 import torch
 from torch import nn
+from torch.distributed import ProcessGroup
 
 Result = TypeVar("Result")
 
@@ -27,7 +28,7 @@ class Single:
     name = "single"
     rank = 0
     world_size = 1
-    checkpoint_group = None
+    checkpoint_group: ProcessGroup | None = None
 
     def __init__(self, device: torch.device) -> None:
         self.device = device

@@ -22,7 +22,9 @@ from runtime.profile import dump, loads
 from runtime.run.exits import ExitRecord, read_exit
 from runtime.run.layout import AttemptDirectory, RunDirectory
 
-WORDS = "the cat sat on a mat and saw no dog while rain fell over old grey stones by every sea".split()
+WORDS = (
+    "the cat sat on a mat and saw no dog while rain fell over old grey stones by every sea".split()  # noqa: SIM905
+)
 PATIENCE = 120.0  # seconds until a process that should have ended is called hung
 
 
@@ -180,7 +182,7 @@ class TrainingRun:
         return max((row["step"] for row in self.rows(self.attempt)), default=0)
 
     def curve(self, name: str) -> dict[int, float]:
-        """The live line of a metric by step: what a later attempt logged replaces what came from its first step on."""
+        """The live line of a metric by step: a later attempt replaces it from its own first step on."""
         curve: dict[int, float] = {}
         attempt = None
         for row in self.rows():
