@@ -159,7 +159,8 @@ def main() -> int:
         results["one line more"] = followed(path, kept, options.steps)
         cache_size = sum(file.stat().st_size for file in kept.rglob("*") if file.is_file())
     print(
-        f"{options.steps:,} steps × {len(NAMES)} metrics, {size / 2**20:,.0f} MiB; cache {cache_size / 2**20:,.0f} MiB"
+        f"{options.steps:,} steps × {len(NAMES)} metrics, {size / 2**20:,.0f} MiB;"
+        f" cache {cache_size / 2**20:,.0f} MiB"
     )
     print(f"{'':24}{'median':>10}{'worst':>10}{'limit':>10}")
     held = True

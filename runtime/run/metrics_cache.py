@@ -102,13 +102,14 @@ class MetricsCache:
 
     def __init__(self, source: Path, root: Path | None = None) -> None:
         self._source = os.path.realpath(source)
-        self._root = (root if root is not None else user_cache_directory()) / "metrics"
-        self.directory = self._root / hashlib.sha256(os.fsencode(self._source)).hexdigest()[:32]
+        self.root = root if root is not None else user_cache_directory()
+        self.directory = self.root / "metrics" / hashlib.sha256(os.fsencode(self._source)).hexdigest()[:32]
 
-    def load(self, descriptor: int) -> tuple[list[Block], int]:
-        """The blocks that cover the open source from its beginning, and the offset where they end."""
+    def load(self, descriptor: int, start: int = 0) -> tuple[list[Block], int]:
+        """The blocks that cover the open source from `start` on without a gap, and the offset where they
+        end."""
         blocks: list[Block] = []
-        end = 0
+        end = start
         by_start: dict[int, list[tuple[int, Path]]] = {}
         for path in self._segments():
             by_start.setdefault(int(path.stem[:16], 16), []).append((int(path.stem[17:], 16), path))
@@ -149,6 +150,19 @@ class MetricsCache:
             return None
         return _open_segment(path, descriptor, start, end)
 
+    def writable(self) -> bool:
+        """Whether segments can be written, as far as that can be known beforehand."""
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return False
+        return os.access(self.directory, os.W_OK | os.X_OK)
+
+    def bytes_between(self, start: int, end: int) -> int:
+        """How many of the source's bytes [start, end) segments hold, as their names say."""
+        spans = [(int(path.stem[:16], 16), int(path.stem[17:], 16)) for path in self._segments()]
+        return sum(last - first for first, last in spans if start <= first and last <= end)
+
     def discard(self) -> None:
         """Throws the segments away."""
         for path in self._segments():
@@ -158,7 +172,7 @@ class MetricsCache:
     def prune(self) -> None:
         """Removes the caches of files that are no more, or weren't opened for three months."""
         with suppress(OSError):
-            for directory in list(self._root.iterdir()):
+            for directory in list(self.directory.parent.iterdir()):
                 note = directory / "source"
                 old = time.time() - directory.stat().st_mtime > _KEPT_SECONDS
                 if directory != self.directory and note.is_file():

@@ -86,10 +86,7 @@ class MemoryBlock:
     def __init__(self, axis: Axis, columns: Mapping[str, Column]) -> None:
         self._axis = axis
         self._columns = columns
-        attempts, first = np.unique(axis.attempt, return_index=True)
-        self.starts: Mapping[int, int] = {
-            int(attempts[i]): int(axis.step[first[i]]) for i in np.argsort(first, kind="stable")
-        }
+        self.starts: Mapping[int, int] = _starts(axis)
 
     @property
     def names(self) -> Sequence[str]:
@@ -109,21 +106,34 @@ class MemoryBlock:
         return len(self._axis)
 
 
+def _starts(axis: Axis) -> dict[int, int]:
+    if not len(axis):
+        return {}
+    changes = np.concatenate([[0], np.flatnonzero(axis.attempt[1:] != axis.attempt[:-1]) + 1])
+    starts: dict[int, int] = {}
+    for row in changes.tolist():
+        starts.setdefault(int(axis.attempt[row]), int(axis.step[row]))
+    return starts
+
+
 def parse(data: bytes) -> MemoryBlock:
     """The block of some whole lines. What is no line of metrics (noise, a torn line, no step) is left out."""
     rows = _load(data)
-    groups = _group(rows)
     try:
+        groups = _group(rows)
         matrices = [_matrix(rows, names, members) for names, members in groups.items()]
-    except (TypeError, ValueError, OverflowError):  # a value that is no number: look at each by itself
-        rows = [_numbers_only(row) for row in rows]
+        regular = all(_regular(names, matrix) for names, matrix in zip(groups, matrices, strict=True))
+    except (TypeError, ValueError, OverflowError):
+        regular = False
+    if not regular:  # something is no number, no step or no object: look at each by itself
+        rows = [numbers for row in rows if (numbers := _numbers_only(row)) is not None]
         groups = _group(rows)
         matrices = [_matrix(rows, names, members) for names, members in groups.items()]
     return _assemble(len(rows), list(groups.items()), matrices)
 
 
-def _load(data: bytes) -> list[_Row]:
-    """The objects in `data` that have a step. All lines are parsed as one JSON array where they can be: it
+def _load(data: bytes) -> list[Any]:
+    """The values in `data`, hopefully objects. All lines are parsed as one JSON array where they can be: it
     takes half the time."""
     body = data[:-1] if data.endswith(b"\n") else data
     if not body:
@@ -133,17 +143,15 @@ def _load(data: bytes) -> list[_Row]:
     except orjson.JSONDecodeError:
         rows = None
     if rows is None or len(rows) != body.count(b"\n") + 1:
-        rows = [_load_line(line) for line in body.split(b"\n")]
-    return [row for row in rows if type(row) is dict and _usable(row)]
+        return [_load_line(line) for line in body.split(b"\n")]
+    return list(rows)
 
 
-def _usable(row: _Row) -> bool:
-    step = row.get("step")
-    if "schema" in row and schema_of(row) > SCHEMA:
+def _regular(names: tuple[str, ...], matrix: Floats) -> bool:
+    if "schema" in names or "step" not in names:
         return False
-    return (type(step) is int and -_LARGEST_STEP < step < _LARGEST_STEP) or (
-        type(step) is float and math.isfinite(step) and abs(step) < _LARGEST_STEP
-    )
+    step = matrix[names.index("step")]
+    return bool(np.all(np.abs(step) < _LARGEST_STEP))  # false for nan and inf too
 
 
 def _load_line(line: bytes) -> object:
@@ -161,6 +169,8 @@ def _group(rows: list[_Row]) -> dict[tuple[str, ...], list[int] | None]:
     """The rows by their keys; None stands for all rows, where there is one group only."""
     if not rows:
         return {}
+    if set(map(type, rows)) != {dict}:
+        raise TypeError("a line holds something else than an object")
     keys = list(map(tuple, rows))
     if keys.count(keys[0]) == len(keys):
         return {keys[0]: None}
@@ -182,9 +192,14 @@ def _matrix(rows: list[_Row], names: tuple[str, ...], members: list[int] | None)
     return np.ascontiguousarray(flat.reshape(len(chosen), len(names)).T)
 
 
-def _numbers_only(row: _Row) -> dict[str, float]:
-    values = ((name, _as_numpy_would(value)) for name, value in row.items())
-    return {name: value for name, value in values if value is not None}
+def _numbers_only(row: object) -> dict[str, float] | None:
+    """What of a row is numbers; None for what is no row."""
+    if not isinstance(row, dict) or schema_of(row) > SCHEMA:
+        return None
+    values = ((name, _as_numpy_would(value)) for name, value in row.items() if name != "schema")
+    numbers = {name: value for name, value in values if value is not None}
+    step = numbers.get("step")
+    return numbers if step is not None and abs(step) < _LARGEST_STEP else None
 
 
 def _as_numpy_would(value: object) -> float | None:
@@ -219,7 +234,10 @@ def _assemble(
         values = parts[0][1] if len(parts) == 1 else np.concatenate([values for _, values in parts])[order]
         return Column(rows_in_order, values)
 
-    columns = {name: column(parts) for name, parts in found.items()}
+    return _block(count, {name: column(parts) for name, parts in found.items()})
+
+
+def _block(count: int, columns: Mapping[str, Column]) -> MemoryBlock:
     axis = Axis(
         step=_spread(columns.get("step"), count, 0).astype(np.int64),
         time=_spread(columns.get("time"), count, math.nan),

@@ -189,7 +189,7 @@ class MetricsReader:
         """Begins to read a long stretch on a thread, and shows a sample meanwhile."""
         assert self._mark is not None
         self._keep_recent(descriptor, 1)
-        self._job = ReadJob(self.path, self._cache, self._mark, size, polite=not self._loaded)
+        self._job = ReadJob(self.path, self._cache, self._mark, size)
         if self._loaded or self._sample is not None:
             return False
         sampled = Lines([sample_rows(descriptor, size, SAMPLE_POINTS)], exact=False)
@@ -203,14 +203,14 @@ class MetricsReader:
         if job.error is not None:
             raise job.error
         with self._lock:
-            for block in job.kept:
+            for block in job.result.kept:
                 self._lines.add(block)
             self._lines.seal()
-            if job.recent is not None:
-                self._lines.add(job.recent)
-            self._recent_start = job.recent_start
-            self._cache_works = self._cache_works and job.cache_works
-            self._mark = Mark.at(descriptor, job.read_to)
+            if job.result.recent is not None:
+                self._lines.add(job.result.recent)
+            self._recent_start = job.result.recent_start
+            self._cache_works = self._cache_works and job.result.cache_works
+            self._mark = Mark.at(descriptor, job.result.read_to)
             shown = self._sample.shown if self._sample is not None else []
         for name in shown:  # so that the next to draw them needn't wait
             self._prepare(name)

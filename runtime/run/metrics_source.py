@@ -78,6 +78,17 @@ def whole_lines(descriptor: int, start: int, end: int) -> Iterator[tuple[bytes, 
             size *= 4
 
 
+def line_start(descriptor: int, position: int, end: int) -> int:
+    """Where the first line behind `position` begins, `end` where there is none before."""
+    while position < end:
+        data = os.pread(descriptor, min(CHUNK, end - position), position)
+        cut = data.find(b"\n") + 1
+        if cut or not data:
+            return position + cut if data else end
+        position += len(data)
+    return end
+
+
 def sample_rows(descriptor: int, size: int, points: int) -> MemoryBlock:
     """About `points` rows evenly spread over the first `size` bytes, the first and the last among them."""
     lines: list[bytes] = []
