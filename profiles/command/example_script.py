@@ -1,6 +1,6 @@
 """A toy training script: fits a line to noisy points by gradient descent, for a minute, without any library.
 
-The two lines that count are the import and the call of `log`. Outside of a run `log` does nothing, so that the
+The two lines that count are the import and the call of `log`. Outside of a run `log` does nothing, so the
 script still runs by itself.
 """
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from runtime.messages import N_
-from runtime.profile.errors import refusal, shown_path
+from runtime.messages import N_, Message
+from runtime.profile.errors import Problem, ProfileError, refusal, shown_path
 from runtime.profile.find import locate
 from runtime.profile.nodes import ListNode, MapNode, Mark, Node, ScalarNode, merged
 from runtime.profile.parsing import parse
@@ -22,13 +22,14 @@ OWN_KEYS = ("name", "description", "extends")
 class Family:
     """Reads a profile and its parents, each file once.
 
-    `files` holds the paths read so far: the profile first, then its parents in the order in which they are
-    named.
+    `problems` is what was wrong without keeping the rest from being read. `files` holds the paths read so
+    far: the profile first, then its parents in the order in which they are named.
     """
 
     def __init__(self, workspace: Path | None) -> None:
         self.workspace = workspace
         self.files: list[Path] = []
+        self.problems: list[Problem] = []
         self._trees: dict[Path, Node] = {}
 
     def read(self, path: Path) -> Node:
@@ -47,7 +48,7 @@ class Family:
         identity = _identity(path)
         if identity in self._trees:
             return self._trees[identity]
-        tree = parse(read_text(path), shown_path(path))
+        tree = parse(read_text(path), shown_path(path), self.problems)
         self.files.append(path)
         self._trees[identity] = self._with_parents(tree, path, (*above, path))
         return self._trees[identity]
@@ -79,7 +80,20 @@ class Family:
         if not parent.exists():
             template = N_("there is no profile at {path}")
             raise refusal(template, file=mark.file, line=mark.line, key="extends", path=shown_path(parent))
-        tree = self._read(parent, chain)
+        try:
+            tree = self._read(parent, chain)
+        except ProfileError as error:
+            first = error.problems[0]
+            if first.line is not None or first.file != shown_path(parent):
+                raise
+            # The file itself can't be read: who wants it is what its author has to know.
+            found = Problem(
+                mark.file,
+                mark.line,
+                "extends",
+                Message(N_("{path}: {problem}"), {"path": shown_path(parent), "problem": first.message}),
+            )
+            raise ProfileError([found]) from None
         if not isinstance(tree, MapNode):
             template = N_("{path} is no profile")
             raise refusal(template, file=mark.file, line=mark.line, key="extends", path=shown_path(parent))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.messages import Message
-from runtime.profile.errors import ProfileError, shown_path
+from runtime.profile.errors import Problem, ProfileError, shown_path
 from runtime.profile.find import directories, locate, profile_files, shipped_directory, shown_file
 from runtime.profile.inherit import Family
 from runtime.profile.nodes import Entry, MapNode, Mark, Node, ScalarNode, from_plain
@@ -48,7 +48,8 @@ def load(reference: str | Path, overrides: Sequence[str] = (), *, workspace: Pat
         ProfileError: with everything that is wrong.
     """
     path = reference if isinstance(reference, Path) else locate(reference, workspace)
-    return _profile(Family(workspace).read(path), path.stem, shown_path(path), overrides)
+    family = Family(workspace)
+    return _profile(family.read(path), path.stem, shown_path(path), overrides, family.problems)
 
 
 def loads(
@@ -62,8 +63,9 @@ def loads(
     """
     label = shown_file(file, f"{UNTITLED}.yaml")
     check_characters(text, label)
-    tree = Family(workspace).resolve(parse(text.removeprefix("\ufeff"), label), file)
-    return _profile(tree, file.stem if file is not None else UNTITLED, label, overrides)
+    family = Family(workspace)
+    tree = family.resolve(parse(text.removeprefix("\ufeff"), label, family.problems), file)
+    return _profile(tree, file.stem if file is not None else UNTITLED, label, overrides, family.problems)
 
 
 def read_frozen(path: Path) -> Profile:
@@ -72,7 +74,8 @@ def read_frozen(path: Path) -> Profile:
     Raises:
         ProfileError: it can't be read or was changed by hand to something that is no profile.
     """
-    return validated(parse(read_text(path), shown_path(path)))
+    problems: list[Problem] = []
+    return validated(parse(read_text(path), shown_path(path), problems), problems)
 
 
 def apply_overrides(profile: Profile, overrides: Sequence[str]) -> Profile:
@@ -129,11 +132,13 @@ def _entry(path: Path, workspace: Path | None, shipped: bool) -> ProfileEntry:
     return ProfileEntry(profile.name, profile.job, profile.description, path, None, shipped)
 
 
-def _profile(tree: Node, name: str, file: str, overrides: Sequence[str]) -> Profile:
+def _profile(
+    tree: Node, name: str, file: str, overrides: Sequence[str], problems: Sequence[Problem]
+) -> Profile:
     if isinstance(tree, MapNode) and tree.entries and "name" not in tree.entries:
         mark = Mark(file)
         tree = MapNode({**tree.entries, "name": Entry(ScalarNode(name, mark), mark)}, tree.mark)
-    return validated(overridden(tree, overrides))
+    return validated(overridden(tree, overrides), problems)
 
 
 def _written(profile: Profile) -> dict[str, object]:

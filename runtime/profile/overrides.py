@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from runtime.messages import N_
-from runtime.profile.errors import ProfileError, printable, refusal, shortened
+from runtime.profile.errors import Problem, ProfileError, printable, refusal, shortened
 from runtime.profile.nodes import Entry, ListNode, MapNode, Mark, Node, ScalarNode, merged
 from runtime.profile.parsing import parse
 from runtime.profile.reading import LARGEST, check_characters
@@ -46,7 +46,10 @@ def _apply(root: Node, override: str) -> Node:
     if len(text) > LARGEST:
         raise refusal(N_("the value is too long"), file=label, key=shortened(".".join(path)))
     try:
-        value = parse(text, label) if text.strip() else ScalarNode(None)
+        found: list[Problem] = []
+        value = parse(text, label, found) if text.strip() else ScalarNode(None)
+        if found:
+            raise ProfileError(found)
     except ProfileError as error:
         key = ".".join(path)
         raise ProfileError(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.messages import N_, Message
-from runtime.profile.errors import Problem, ProfileError, shortened
+from runtime.profile.errors import Problem, ProfileError, dotted, shortened
 from runtime.profile.nodes import Entry, ListNode, MapNode, Mark, Node, ScalarNode
 from runtime.profile.scalars import NotFiniteError, TooLargeError, resolve
 
@@ -29,7 +29,7 @@ _PHRASES = (
     ),
     (
         "mapping values are not allowed",
-        N_("a colon stands where a value is expected; put a text with a colon in quotes"),
+        N_("a colon too many here or one too few in the line above; texts with a colon need quotes"),
     ),
     ("expected <block end>", N_("the indentation doesn't fit the lines above")),
     ("did not find expected", N_("the indentation doesn't fit the lines above")),
@@ -74,18 +74,22 @@ class _Finished:
     height: int = 1
 
 
-def parse(text: str, file: str) -> Node:
+def parse(text: str, file: str, problems: list[Problem]) -> Node:
     """The document in `text`; `file` is how messages call it. An empty document is an empty mapping.
+
+    What is wrong and doesn't keep the rest from being read is added to `problems`, and null stands in its
+    place.
 
     Raises:
         ProfileError: it is no YAML that a profile may use; with all problems that don't keep the rest from
             being read.
     """
-    composer = _Composer(file)
-    for event in _events(text, file):
-        composer.take(event)
-    if composer.problems:
-        raise ProfileError(composer.problems)
+    composer = _Composer(file, problems)
+    try:
+        for event in _events(text, file):
+            composer.take(event)
+    except ProfileError as error:
+        raise ProfileError([*problems, *error.problems]) from None
     return composer.root if composer.root is not None else MapNode({}, Mark(file, 1))
 
 
@@ -115,10 +119,10 @@ def _syntax(detail: str) -> Message:
 class _Composer:
     """Puts events together without recursion, and counts."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, problems: list[Problem]) -> None:
         self.file = file
         self.root: Node | None = None
-        self.problems: list[Problem] = []
+        self.problems = problems
         self._stack: list[_Open] = []
         self._anchors: dict[str, _Finished] = {}
         self._documents = 0
@@ -221,21 +225,31 @@ class _Composer:
         elif not isinstance(node.value, str):
             self._problem(mark, N_("the key {key} must be a name"), key=shortened(node.text) or "null")
         elif node.value == "<<" and not node.quoted:
-            self._problem(mark, N_("merge keys (<<) are not part of YAML 1.2; use extends"))
+            self._problem(mark, N_("merge keys (<<) are not part of YAML 1.2; use extends"), "<<")
         elif node.value in parent.entries:
             first = parent.entries[node.value].mark.line
             template = N_("the key {key} is here twice, first in line {line}")
-            self._problem(mark, template, key=shortened(node.value), line=first)
+            self._problem(mark, template, node.value, key=shortened(node.value), line=first)
         else:
             parent.skip_value = False
             parent.key = (node.value, mark)
 
-    def _problem(self, mark: Mark, template: str, **parameters: object) -> None:
-        self.problems.append(Problem(mark.file, mark.line, None, Message(template, parameters)))
+    def _problem(self, mark: Mark, template: str, /, *below: str, **parameters: object) -> None:
+        key = dotted([*self._address(), *below]) or None
+        self.problems.append(Problem(mark.file, mark.line, key, Message(template, parameters)))
 
-    def _stop(self, mark: Mark, template: str, **parameters: object) -> ProfileError:
-        self._problem(mark, template, **parameters)
-        return ProfileError(self.problems)
+    def _address(self) -> list[str | int]:
+        """Where in the document the parser is."""
+        address: list[str | int] = []
+        for collection in self._stack:
+            if not collection.is_map:
+                address.append(len(collection.items))
+            elif collection.key is not None:
+                address.append(collection.key[0])
+        return address
+
+    def _stop(self, mark: Mark, template: str, /, **parameters: object) -> ProfileError:
+        return ProfileError([Problem(mark.file, mark.line, None, Message(template, parameters))])
 
 
 def _printable_text(text: str) -> bool:

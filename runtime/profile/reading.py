@@ -45,15 +45,17 @@ def _read_bytes(path: Path, file: str) -> bytes:
         raise refusal(N_("you may not read this file"), file=file) from None
     except (OSError, ValueError) as error:
         raise _unreadable(error, path, file) from None
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
+    try:
+        mode = os.fstat(descriptor).st_mode
         for is_kind, template in _KINDS:
-            if is_kind(status.st_mode):
+            if is_kind(mode):
                 raise refusal(template, file=file)
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
             content = stream.read(LARGEST + 1)
-        except OSError as error:
-            raise _unreadable(error, path, file) from None
+    except OSError as error:
+        raise _unreadable(error, path, file) from None
+    finally:
+        os.close(descriptor)
     if len(content) > LARGEST:
         raise refusal(N_("the file is larger than 1 MiB; this is no profile"), file=file)
     return content

@@ -23,6 +23,15 @@ _PATTERNS = {
     "plan.device": N_("must be the name of a device, such as h100"),
 }
 
+_SYNONYMS = {
+    "gpu": "cuda",
+    "bfloat16": "bf16",
+    "bfloat": "bf16",
+    "fp32": "float32",
+    "float": "float32",
+    "jsonlines": "jsonl",
+}
+
 _LIMITS = {
     "greater_than": ("gt", N_("must be greater than {limit}, not {value}")),
     "greater_than_equal": ("ge", N_("must be at least {limit}, not {value}")),
@@ -33,7 +42,7 @@ _LIMITS = {
 _LENGTHS = {
     "string_too_short": ("min_length", N_("must not be empty")),
     "string_too_long": ("max_length", N_("is longer than {limit} characters")),
-    "too_short": ("min_length", N_("needs at least {limit} entries")),
+    "too_short": ("min_length", N_("must have at least one entry")),
     "too_long": ("max_length", N_("has more than {limit} entries")),
 }
 
@@ -50,12 +59,19 @@ _FIXED = {
 def problems_of(errors: Sequence[Mapping[str, Any]], root: Node) -> Iterator[Problem]:
     """The problems that pydantic's `errors()` describe, for the tree that was validated."""
     faulty = [error["loc"] for error in errors]
+    meant = {
+        (*loc[:-1], suggestion(loc)) for loc in (e["loc"] for e in errors if e["type"] == "extra_forbidden")
+    }
     for error in errors:
+        if error["type"] == "missing" and error["loc"] in meant:
+            continue  # it is there, but misspelt
         if error["type"] == "too_short" and any(
             at[:-1][: len(error["loc"])] == error["loc"] for at in faulty
         ):
             continue  # its entries are there, but wrong
         location = tuple(part for part in error["loc"] if part != "[key]")
+        if error["type"] == "missing" and isinstance(location[-1], int):
+            location = location[:-1]
         if error["type"] == "rules":
             for broken in error["ctx"]["violations"]:
                 yield _rule(broken, location, root)
@@ -77,20 +93,18 @@ def _rule(broken: Violation, location: tuple[str | int, ...], root: Node) -> Pro
 def _message(error: Mapping[str, Any], location: tuple[str | int, ...], root: Node) -> Message:
     kind, context = error["type"], error.get("ctx", {})
     node = _node_at(root, location)
-    value = "…" if location[:2] in (("launch", "env"), ("launch", "secrets")) else shown(error.get("input"))
+    value = _shown_value(location, node, error.get("input"))
     if kind == "missing":
-        if location and isinstance(location[-1], int):
-            return Message(N_("has too few entries"))
-        return Message(N_("is missing"))
+        return Message(N_("is missing") if location == error["loc"] else N_("has too few entries"))
     if kind == "extra_forbidden":
         return _unknown_key(location)
     if kind == "literal_error":
         return _not_a_choice(error, value)
     if kind == "not_available":
-        return Message(N_("{value} is not available in this version"), {"value": shown(error.get("input"))})
+        return Message(N_("{value} is not available in this version"), {"value": value})
     if kind in _LIMITS:
         name, template = _LIMITS[kind]
-        return Message(template, {"limit": context[name], "value": value})
+        return Message(template, {"limit": f"{context[name]:g}", "value": value})
     if kind in _LENGTHS:
         name, template = _LENGTHS[kind]
         return Message(template, {"limit": context[name]})
@@ -101,15 +115,23 @@ def _message(error: Mapping[str, Any], location: tuple[str | int, ...], root: No
     return _wrong_type(kind, node, value)
 
 
+def _shown_value(location: tuple[str | int, ...], node: Node | None, value: object) -> str:
+    """The value as written, but for environment variables: nobody knows which of them are secret."""
+    if location[:2] in (("launch", "env"), ("launch", "secrets")):
+        return "…"
+    if isinstance(node, ScalarNode) and node.text and not isinstance(node.value, str):
+        return shortened(node.text)
+    return shown(value)
+
+
 def _node_at(root: Node, location: tuple[str | int, ...]) -> Node | None:
     found = list(descend(root, location))
     return found[-1].value if len(found) == len(location) and found else None
 
 
 def _unknown_key(location: tuple[str | int, ...]) -> Message:
-    key = shortened(str(location[-1]))
     if dotted(location) in KEYS_LATER:
-        return Message(N_("{key} is not available in this version"), {"key": key})
+        return Message(N_("is not available in this version"))
     meant = suggestion(location)
     if meant is None:
         return Message(N_("there is no such key"))
@@ -119,7 +141,7 @@ def _unknown_key(location: tuple[str | int, ...]) -> Message:
 def _not_a_choice(error: Mapping[str, Any], value: str) -> Message:
     choices = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
     given = error.get("input")
-    meant = nearest(given, choices) if isinstance(given, str) else None
+    meant = _meant(given, choices) if isinstance(given, str) else None
     if len(choices) == 1:
         return Message(N_("must be {choice}, not {value}"), {"choice": choices[0], "value": value})
     listed = ", ".join(choices)
@@ -129,6 +151,11 @@ def _not_a_choice(error: Mapping[str, Any], value: str) -> Message:
         N_("must be one of {choices}, not {value}; did you mean {suggestion}?"),
         {"choices": listed, "value": value, "suggestion": meant},
     )
+
+
+def _meant(given: str, choices: Sequence[str]) -> str | None:
+    synonym = _SYNONYMS.get(given.lower())
+    return synonym if synonym in choices else nearest(given, choices)
 
 
 def _wrong_type(kind: str, node: Node | None, value: str) -> Message:

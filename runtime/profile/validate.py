@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
 from runtime.messages import N_, Message
 from runtime.profile.errors import Problem, ProfileError, shown
-from runtime.profile.nodes import MapNode, Node, plain
+from runtime.profile.nodes import MapNode, Node, ScalarNode, plain
 from runtime.profile.schema import Profile
 from runtime.profile.translate import problems_of, without_unknown_keys
 
 
-def validated(root: Node) -> Profile:
-    """The profile that the tree says.
+def validated(root: Node, known: Sequence[Problem] = ()) -> Profile:
+    """The profile that the tree says. `known`: what reading it found wrong, with null in its place in the
+    tree.
 
     Raises:
         ProfileError: with every problem that can be told; rules between sections are checked once all values
             are right.
     """
+    if known and not isinstance(root, MapNode):
+        raise ProfileError(known)
+    if (isinstance(root, MapNode) and not root.entries) or (
+        isinstance(root, ScalarNode) and root.value is None
+    ):
+        message = Message(N_("the profile is empty"))
+        raise ProfileError([*known, Problem(root.mark.file, root.mark.line, None, message)])
     if not isinstance(root, MapNode):
-        message = Message(
-            N_("a profile must have keys (such as job: pretrain), not {value}"), {"value": shown(plain(root))}
-        )
+        template = N_("a profile must have keys (such as job: pretrain), not {value}")
+        message = Message(template, {"value": shown(plain(root))})
         raise ProfileError([Problem(root.mark.file, root.mark.line, None, message)])
-    if not root.entries:
-        raise ProfileError(
-            [Problem(root.mark.file, root.mark.line, None, Message(N_("the profile is empty")))]
-        )
+    found: list[Problem] = []
     try:
-        return Profile.model_validate(plain(root))
+        profile = Profile.model_validate(plain(root))
     except ValidationError as error:
-        raise ProfileError(_all_problems(error, root)) from None
+        found = _all_problems(error, root)
+    if not known and not found:
+        return profile
+    blamed = {problem.key for problem in known}
+    found = [*known, *(problem for problem in found if problem.key not in blamed)]
+    main = root.mark.file
+    raise ProfileError(
+        sorted(found, key=lambda problem: (problem.file != main, problem.file or "", problem.line or 0))
+    ) from None
 
 
 def _all_problems(error: ValidationError, root: Node) -> list[Problem]:
@@ -43,9 +57,7 @@ def _all_problems(error: ValidationError, root: Node) -> list[Problem]:
         try:
             Profile.model_validate(plain(repaired))
         except ValidationError as second:
-            known = {problem.key for problem in found}
-            found += [
-                p for p in problems_of(second.errors(include_url=False), repaired) if p.key not in known
-            ]
-    main = root.mark.file
-    return sorted(found, key=lambda problem: (problem.file != main, problem.file or "", problem.line or 0))
+            keys = {problem.key for problem in found}
+            again = problems_of(second.errors(include_url=False), repaired)
+            found += [problem for problem in again if problem.key not in keys]
+    return found

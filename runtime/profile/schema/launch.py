@@ -122,7 +122,7 @@ class Launch(Section):
             found.append(
                 violation(
                     "gpus",
-                    N_("there are {gpus} GPUs for {processes} processes; each process has one"),
+                    N_("each process has one GPU, and here are {gpus} for {processes} of them"),
                     "processes",
                     gpus=len(self.gpus),
                     processes=self.processes,
