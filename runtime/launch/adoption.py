@@ -1,0 +1,81 @@
+"""Adoption: an active run whose supervisor is proven gone gets a new one. Cheap enough to be done by every
+command and, every few seconds, by the panel."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from runtime.launch.starting import SupervisorFailed, start_supervisor
+from runtime.run.epochs import holder
+from runtime.run.layout import RunDirectory
+from runtime.run.record import read_record
+from runtime.run.workspace import Workspace
+
+_over: dict[Path, tuple[int, int, int]] = {}
+"""run.json as it stood when its run was seen to be over: not read again until it changes."""
+
+UNHELD = 20.0
+"""Seconds that a launcher has to start the first supervisor; after that the run is an orphan."""
+
+
+def adopt(workspace: Workspace) -> list[str]:
+    """Starts a supervisor for each active run of the workspace that has none any more; returns their ids.
+
+    A run whose supervisor can't be judged from here (another host, another pid namespace) is left alone, and
+    so is one that can't be written. Of several who adopt at once one wins.
+    """
+    return [run.run_id for run in workspace.runs() if _orphaned(run) and _start(run)]
+
+
+def adopt_run(run: RunDirectory) -> bool:
+    """The same for one run."""
+    return _orphaned(run) and _start(run)
+
+
+def _orphaned(run: RunDirectory) -> bool:
+    try:
+        status = os.stat(run.record)
+    except OSError:
+        return False
+    stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+    if _over.get(run.path) == stamp:
+        return False
+    try:
+        record = read_record(run)
+    except OSError:
+        return False
+    if record is None:
+        return False
+    if not record.active or record.read_only:
+        _over[run.path] = stamp
+        return False
+    return needs_supervisor(run)
+
+
+def needs_supervisor(run: RunDirectory) -> bool:
+    """Whether it is proven that no supervisor looks after this run."""
+    try:
+        held = holder(run)
+        if held is not None:
+            return held.over
+        return _age(run) > UNHELD
+    except OSError:
+        return False
+
+
+def _age(run: RunDirectory) -> float:
+    """Seconds since the run was created, by the time stamp of its record."""
+    return time.time() - os.stat(run.record).st_mtime
+
+
+def _start(run: RunDirectory) -> bool:
+    if not os.access(run.path, os.W_OK):
+        return False
+    try:
+        return start_supervisor(run)
+    except SupervisorFailed:
+        # Adopting is done in passing by commands that are about something else; supervisor.log has the
+        # reason.
+        return False

@@ -1,0 +1,152 @@
+"""Branching: a new run with the full state of another run's checkpoint."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from runtime.launch.attempts import resume_of
+from runtime.launch.new_run import first_attempt, first_record
+from runtime.launch.plan import ResumePlan, make_plan
+from runtime.launch.preflight import require
+from runtime.launch.starting import start_supervisor, workspace_root
+from runtime.messages import N_, UsageError
+from runtime.run.checkpoints import list_checkpoints, verify
+from runtime.run.files import SCHEMA, encode, fsync_directory
+from runtime.run.layout import RunDirectory, create_run_directory, new_run_id
+from runtime.run.record import LastCheckpoint, Summary
+from runtime.run.workspace import Workspace
+
+_NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}
+
+
+def branch(
+    run: RunDirectory,
+    step: int,
+    overrides: Sequence[str] = (),
+    acknowledge: Collection[str] = (),
+    *,
+    by: str = "cli",
+) -> RunDirectory:
+    """Starts a new run from the checkpoint of `step` and returns it; the run that it comes from is left as it
+    is, and may be running.
+
+    Checkpoint and prepared data are hard links where the file system can, else copies; what has been linked
+    is then verified byte by byte. Raises UsageError (PlanRefused, PreflightFailed, ProfileError among them),
+    SupervisorFailed. Until the supervisor is started nothing of it is to be seen.
+    """
+    from runtime.profile import dump
+
+    workspace = Workspace(workspace_root(run))
+    plan = make_plan(run, step, overrides, branch=True, thorough=False)
+    plan.require(acknowledge)
+    require(plan.profile, workspace, run)
+    now = time.time()
+    new = RunDirectory(workspace.logs / new_run_id(plan.profile.name, now))
+    resumed = resume_of(plan.checkpoint)
+    record = first_record(
+        new,
+        plan.profile,
+        now,
+        by,
+        {"run_id": run.run_id, "step": step},
+        resumed,
+        _summary(plan, now),
+    )
+    text = dump(plan.profile)
+    events = [
+        {
+            "schema": SCHEMA,
+            "time": now,
+            "attempt": 1,
+            "event": "created",
+            "reason": None,
+            "detail": {"by": by},
+        },
+        {
+            "schema": SCHEMA,
+            "time": now,
+            "attempt": 1,
+            "event": "branched",
+            "reason": None,
+            "detail": {"parent": record.parent},
+        },
+    ]
+    hidden = create_run_directory(
+        workspace,
+        f".{new.run_id}.branching",
+        {
+            "profile.yaml": text,
+            "run.json": record.to_json(),
+            "events.jsonl": b"".join(encode(event) + b"\n" for event in events),
+            **first_attempt(new, plan.profile, workspace, text, resumed),
+        },
+    )
+    try:
+        _bring_along(run, hidden, plan)
+        hidden.path.rename(new.path)
+    except BaseException:
+        shutil.rmtree(hidden.path, ignore_errors=True)
+        raise
+    fsync_directory(workspace.logs)
+    start_supervisor(new)
+    return new
+
+
+def _summary(plan: ResumePlan, now: float) -> Summary:
+    from runtime.profile import total_steps
+
+    checkpoint = plan.checkpoint
+    assert checkpoint is not None
+    complete = checkpoint.complete
+    last: LastCheckpoint = {"step": checkpoint.step, "time": checkpoint.time, "bytes": checkpoint.bytes}
+    total = total_steps(plan.profile)
+    return Summary(
+        updated=now,
+        step=checkpoint.step,
+        total_steps=total,
+        tokens=complete.tokens if complete is not None else None,
+        progress=min(1.0, checkpoint.step / total) if total else None,
+        metrics=dict(complete.metrics) if complete is not None else {},
+        checkpoint=last,
+    )
+
+
+def _bring_along(run: RunDirectory, new: RunDirectory, plan: ResumePlan) -> None:
+    checkpoint = plan.checkpoint
+    assert checkpoint is not None
+    link_tree(checkpoint.path, new.checkpoints / checkpoint.name)
+    brought = next(item for item in list_checkpoints(new) if item.step == checkpoint.step)
+    result = verify(brought)
+    if not result.ok:
+        raise UsageError(
+            N_("checkpoint {step} of {run} is damaged: {problems}"),
+            step=checkpoint.step,
+            run=run.run_id,
+            problems="; ".join(str(problem) for problem in result.problems),
+        )
+    data = run.artifacts / "data"
+    if data.is_dir():
+        link_tree(data, new.artifacts / "data")
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """A second directory with the same files: hard links, or copies where there can be none. Raises
+    OSError as the disk does."""
+    shutil.copytree(source, target, symlinks=True, copy_function=_link)
+    for folder, _, _ in os.walk(target):
+        fsync_directory(Path(folder))
+    fsync_directory(target.parent)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copy2(source, target, follow_symlinks=False)

@@ -1,0 +1,199 @@
+"""Checks of the machine: disk, memory, cores, GPUs, packages, and whether it lets runs outlive a login."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runtime.launch.attempts import cores
+from runtime.launch.command import threads
+from runtime.launch.preflight import Check
+from runtime.launch.session import session_rules
+from runtime.messages import N_, Message, UsageError
+from runtime.run.layout import RunDirectory
+from runtime.run.workspace import Workspace
+
+if TYPE_CHECKING:
+    from runtime.profile import Profile
+    from runtime.profile.estimates import Estimate
+
+GIB = 1 << 30
+_NEEDED = ("torch", "transformers", "tokenizers")
+_STATE_BYTES = 12  # a parameter in a checkpoint: weight and two moments of AdamW, 4 bytes each
+_LOG_BYTES = 64 << 20
+_PROCESS_BYTES = 600 << 20  # an interpreter with torch and transformers loaded
+
+
+def machine_checks(profile: Profile, workspace: Workspace, resume: RunDirectory | None) -> Iterator[Check]:
+    """What the machine has to have for this profile."""
+    estimate = _estimate(profile)
+    yield from _packages(profile)
+    yield _logs(workspace)
+    yield _disk(profile, workspace, estimate)
+    yield from _devices(profile)
+    yield from _memory(profile, estimate)
+    yield _cores(profile)
+    yield _session()
+
+
+def _estimate(profile: Profile) -> Estimate | None:
+    from runtime.profile.estimates import estimate
+
+    if profile.job != "pretrain":
+        return None
+    try:
+        return estimate(profile)
+    except UsageError:
+        return None  # the vocabulary comes with the data
+
+
+def _packages(profile: Profile) -> Iterator[Check]:
+    if profile.job == "command":
+        return
+    missing = []
+    for package in _NEEDED:
+        try:
+            metadata.version(package)
+        except metadata.PackageNotFoundError:
+            missing.append(package)
+    if missing:
+        names = ", ".join(missing)
+        fix = Message(
+            N_("pip install {names}, in the environment that headnode runs in"), {"names": " ".join(missing)}
+        )
+        yield Check("packages", "fail", Message(N_("{names} not installed"), {"names": names}), fix)
+
+
+def _logs(workspace: Workspace) -> Check:
+    where = workspace.logs if workspace.logs.exists() else workspace.root
+    if os.access(where, os.W_OK | os.X_OK):
+        return Check("logs", "ok", Message(N_("{path} can be written"), {"path": str(workspace.logs)}))
+    return Check(
+        "logs",
+        "fail",
+        Message(N_("{path} can't be written"), {"path": str(workspace.logs)}),
+        Message(N_("change its owner or mode, or use another workspace (headnode init DIR)")),
+    )
+
+
+def _disk(profile: Profile, workspace: Workspace, estimate: Estimate | None) -> Check:
+    where = workspace.logs if workspace.logs.exists() else workspace.root
+    free = shutil.disk_usage(where).free
+    needed = _LOG_BYTES + _checkpoint_bytes(profile, estimate)
+    values = {"free": f"{free / GIB:.1f}", "needed": f"{needed / GIB:.1f}"}
+    if free >= needed:
+        return Check("disk", "ok", Message(N_("{free} GiB free, about {needed} GiB needed at once"), values))
+    return Check(
+        "disk",
+        "fail" if free < _LOG_BYTES else "warn",
+        Message(N_("{free} GiB free, but checkpoints and logs need about {needed} GiB"), values),
+        Message(N_("free some space, or lower checkpoint.keep_last")),
+    )
+
+
+def _checkpoint_bytes(profile: Profile, estimate: Estimate | None) -> int:
+    """What is kept at once: keep_last, one being written, and the best. `keep_every` grows with the run
+    and isn't counted."""
+    if estimate is None:
+        return 0
+    rules = profile.checkpoint
+    kept = rules.keep_last + 1 + (rules.keep_best is not None)
+    return kept * estimate.parameters * _STATE_BYTES
+
+
+def nvidia_devices() -> int:
+    """The NVIDIA GPUs that the driver shows, without loading it."""
+    try:
+        return len(os.listdir("/proc/driver/nvidia/gpus"))  # noqa: PTH208
+    except OSError:
+        return len([path for path in Path("/dev").glob("nvidia[0-9]*")])
+
+
+def _devices(profile: Profile) -> Iterator[Check]:
+    launch = profile.launch
+    if profile.job == "command" and launch.gpus is None and launch.device == "auto":
+        return
+    there = nvidia_devices()
+    values = {"there": there, "processes": launch.processes}
+    if launch.gpus is not None and any(index >= there for index in launch.gpus):
+        message = Message(
+            N_("launch.gpus names GPU {index}, but there are {there}"),
+            {"index": max(launch.gpus), "there": there},
+        )
+        yield Check("devices", "fail", message, Message(N_("GPUs are counted from 0")))
+    elif launch.device == "cuda" and there == 0:
+        fix = Message(N_("set launch.device to cpu or auto, or see to the driver (nvidia-smi)"))
+        yield Check("devices", "fail", Message(N_("the profile asks for a GPU and there is none here")), fix)
+    elif launch.device != "cpu" and 0 < there < launch.processes:
+        fix = Message(N_("lower launch.processes; each process has a GPU of its own"))
+        yield Check("devices", "fail", Message(N_("{processes} processes, but {there} GPUs"), values), fix)
+    elif launch.device == "cpu" or there == 0:
+        yield Check("devices", "ok", Message(N_("{processes} processes on the CPU"), values))
+    else:
+        yield Check("devices", "ok", Message(N_("{processes} processes, {there} GPUs here"), values))
+
+
+def _memory(profile: Profile, estimate: Estimate | None) -> Iterator[Check]:
+    if estimate is None or (profile.launch.device != "cpu" and nvidia_devices() > 0):
+        return
+    available = _available_memory()
+    if available is None:
+        return
+    needed = (estimate.memory_total + _PROCESS_BYTES) * profile.launch.processes
+    values = {"needed": f"{needed / GIB:.1f}", "available": f"{available / GIB:.1f}"}
+    if needed <= available:
+        yield Check(
+            "memory", "ok", Message(N_("about {needed} GiB needed, {available} GiB available"), values)
+        )
+    else:
+        fix = Message(N_("lower train.micro_batch or data.sequence_length, or end other programs"))
+        yield Check(
+            "memory",
+            "warn",
+            Message(N_("about {needed} GiB needed, but {available} GiB available"), values),
+            fix,
+        )
+
+
+def _available_memory() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+
+
+def _cores(profile: Profile) -> Check:
+    here, wanted = cores(), profile.launch.processes
+    each = threads(profile) if profile.job != "command" else 1
+    values = {"processes": wanted, "threads": each, "cores": here}
+    if wanted * each > here and profile.job != "command":
+        fix = Message(N_("lower train.threads or launch.processes; more threads than cores are slower"))
+        return Check(
+            "threads", "warn", Message(N_("{processes} × {threads} threads on {cores} cores"), values), fix
+        )
+    return Check("threads", "ok", Message(N_("{processes} × {threads} threads on {cores} cores"), values))
+
+
+def _session() -> Check:
+    rules = session_rules()
+    if not rules.kills:
+        return Check("session", "ok", Message(N_("runs outlive the login session here")))
+    if rules.safe:
+        return Check(
+            "session",
+            "ok",
+            Message(N_("runs outlive the login session here, in a systemd scope of their own")),
+        )
+    fix = (
+        Message(N_("loginctl enable-linger, once"))
+        if not rules.lingers
+        else Message(N_("log in so that systemd --user runs (XDG_RUNTIME_DIR is set)"))
+    )
+    return Check(
+        "session", "warn", Message(N_("this machine kills what you leave running when you log out")), fix
+    )

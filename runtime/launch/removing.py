@@ -1,0 +1,103 @@
+"""Deleting runs that are over, and single checkpoints of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+
+from runtime.launch.processes import run_processes
+from runtime.messages import N_, HeadnodeError, UsageError
+from runtime.run.annotations import protected_steps
+from runtime.run.checkpoints import Checkpoint, delete_checkpoint, list_checkpoints
+from runtime.run.epochs import release_epoch, take_epoch
+from runtime.run.events import EventWriter
+from runtime.run.files import fsync_directory
+from runtime.run.identity import Identity
+from runtime.run.layout import RunDirectory
+from runtime.run.record import RunRecord, read_record, write_record
+
+
+def remove_run(run: RunDirectory) -> None:
+    """Deletes a run that is over, with everything that it wrote. It disappears at once, by a rename; its
+    files follow.
+
+    Raises UsageError for a run that is active or has protected checkpoints, HeadnodeError where processes of
+    it are left, EpochHeld, OSError.
+    """
+    record = _require_over(run)
+    protected = sorted(protected_steps(run) & {checkpoint.step for checkpoint in list_checkpoints(run)})
+    if protected:
+        raise UsageError(
+            N_(
+                "{run} has protected checkpoints ({steps}); lift that first (headnode protect RUN@STEP --off)"
+            ),
+            run=run.run_id,
+            steps=", ".join(str(step) for step in protected),
+        )
+    if not (record is not None and record.moved):
+        take_epoch(run, Identity.current())  # never released: nobody is to begin anything here
+    hidden = run.path.with_name(f".{run.run_id}.{os.urandom(3).hex()}.removing")
+    run.path.rename(hidden)
+    fsync_directory(hidden.parent)
+    shutil.rmtree(hidden)
+
+
+def remove_checkpoint(run: RunDirectory, step: int) -> None:
+    """Deletes what there is of the checkpoint of `step` in a run that is over: whole, damaged or cut short.
+
+    Raises UsageError for an active run, a protected checkpoint and a step without any; EpochHeld; OSError.
+    """
+    record = _require_over(run)
+    found = [checkpoint for checkpoint in list_checkpoints(run) if checkpoint.step == step]
+    if not found:
+        raise UsageError(N_("{run} has no checkpoint of step {step}"), run=run.run_id, step=step)
+    if step in protected_steps(run):
+        raise UsageError(
+            N_(
+                "checkpoint {step} of {run} is protected; lift that first (headnode protect {run}@{step} --off)"
+            ),
+            step=step,
+            run=run.run_id,
+        )
+    epoch = take_epoch(run, Identity.current())
+    try:
+        _delete(run, record, found)
+    finally:
+        release_epoch(run, epoch)
+
+
+def _delete(run: RunDirectory, record: RunRecord | None, found: list[Checkpoint]) -> None:
+    events = EventWriter(run)
+    for checkpoint in found:
+        delete_checkpoint(checkpoint)
+        attempt = record.attempt if record is not None else 0
+        events.write("checkpoint_deleted", attempt, step=checkpoint.step, name=checkpoint.name, by="user")
+    events.close()
+    if record is None:
+        return
+    complete = [checkpoint for checkpoint in list_checkpoints(run) if checkpoint.state == "complete"]
+    last = complete[-1] if complete else None
+    newest = {"step": last.step, "time": last.time, "bytes": last.bytes} if last is not None else None
+    write_record(run, replace(record, summary=replace(record.summary, checkpoint=newest)))  # type: ignore[arg-type]
+
+
+def _require_over(run: RunDirectory) -> RunRecord | None:
+    record = read_record(run)
+    if record is not None and record.foreign:
+        raise HeadnodeError(
+            N_("{run} was written by a newer version of Headnode; update to change it"), run=run.run_id
+        )
+    if record is not None and record.active and not record.moved:
+        raise UsageError(
+            N_("{run} is {state}: it can be deleted when it is over (headnode stop {run} --wait)"),
+            run=run.run_id,
+            state=record.state,
+        )
+    left = run_processes(run.run_id)
+    if left and not (record is not None and record.moved):
+        pids = ", ".join(str(identity.pid) for identity in left)
+        raise HeadnodeError(
+            N_("processes of {run} are still there: {pids}; end them first"), run=run.run_id, pids=pids
+        )
+    return record
