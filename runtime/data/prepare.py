@@ -9,27 +9,25 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.data.documents import Document, Skipped, share_position
+from runtime.data.corpus import Corpus
+from runtime.data.documents import Document, Skipped
 from runtime.data.manifest import HOLDOUT, MANIFEST, TRAIN, Manifest, read_manifest, stream_fingerprint
 from runtime.data.prepared import PreparedData, open_prepared
 from runtime.data.progress import (
-    Meter,
-    Progress,
     ProgressCallback,
     ShouldStop,
     Stopped,
     ignore_progress,
     never_stop,
 )
-from runtime.data.reading import read_documents
 from runtime.data.shards import ShardWriter, token_dtype
-from runtime.data.sources import SourceFile, resolve_sources
+from runtime.data.sources import resolve_sources
 from runtime.data.splits import Splitter
-from runtime.data.tokenizer import LEAST_VOCABULARY, TextTokenizer, load_tokenizer, train_tokenizer
+from runtime.data.tokenizer import TextTokenizer
+from runtime.data.vocabulary import tokenizer_for
 from runtime.messages import N_, UsageError
 from runtime.run.files import fsync_directory, write_json_atomic
 
@@ -71,7 +69,7 @@ def prepare(
     shutil.rmtree(working, ignore_errors=True)
     working.mkdir(parents=True)
     try:
-        manifest = _build(_Reader(files, progress, should_stop), data, working, base)
+        manifest = _build(Corpus(files, progress, should_stop), data, working, base)
         _publish(manifest, working, target)
     except BaseException:
         shutil.rmtree(working, ignore_errors=True)
@@ -119,32 +117,8 @@ def wait_for_prepared(
     return found
 
 
-@dataclass
-class _Reader:
-    """The documents of the sources, as often as they are needed, with progress and room to stop."""
-
-    files: list[SourceFile]
-    progress: ProgressCallback
-    should_stop: ShouldStop
-
-    @property
-    def total_bytes(self) -> int:
-        return sum(file.size for file in self.files)
-
-    def documents(self, phase: str, skipped: Skipped) -> Iterator[Document]:
-        meter = Meter(phase, self.total_bytes, "bytes", self.progress)
-
-        def consumed(count: int) -> None:
-            if self.should_stop():
-                raise Stopped
-            meter.add(count)
-
-        yield from read_documents(self.files, skipped, consumed)
-        meter.finish()
-
-
-def _build(reader: _Reader, data: Data, working: Path, base: Path) -> Manifest:
-    tokenizer = _tokenizer(reader, data, base)
+def _build(corpus: Corpus, data: Data, working: Path, base: Path) -> Manifest:
+    tokenizer = tokenizer_for(data, corpus, base)
     tokenizer.save(working)
     dtype = token_dtype(tokenizer.vocabulary_size)
     skipped = Skipped()
@@ -154,7 +128,7 @@ def _build(reader: _Reader, data: Data, working: Path, base: Path) -> Manifest:
         ShardWriter(working, HOLDOUT, dtype, data.shard_tokens),
     )
     try:
-        _tokenize(reader.documents("tokens", skipped), tokenizer, split)
+        _tokenize(corpus.documents("tokens", skipped), tokenizer, split)
         split.settle()
         splits = {TRAIN: split.train.finish(), HOLDOUT: split.holdout.finish()}
     except BaseException:
@@ -167,7 +141,7 @@ def _build(reader: _Reader, data: Data, working: Path, base: Path) -> Manifest:
                 "The sources hold no text to train on (files read: {files}, documents skipped: {skipped}; "
                 "{reasons})."
             ),
-            files=len(reader.files),
+            files=len(corpus.files),
             skipped=skipped.total,
             reasons=", ".join(f"{reason} {count}" for reason, count in sorted(skipped.counts.items()))
             or "none",
@@ -189,27 +163,6 @@ def _build(reader: _Reader, data: Data, working: Path, base: Path) -> Manifest:
         request=request_of(data),
         skipped=skipped.as_json(),
     )
-
-
-def _tokenizer(reader: _Reader, data: Data, base: Path) -> TextTokenizer:
-    wanted = data.tokenizer
-    assert wanted is not None, "the schema demands a tokenizer for sources"
-    if wanted.path is not None:
-        return load_tokenizer(base / Path(wanted.path).expanduser())
-    training = wanted.train
-    assert training is not None, "the schema demands one of path and train"
-    sample = training.sample_bytes
-    share = 1.0 if sample is None else min(1.0, sample / max(reader.total_bytes, 1))
-
-    def texts() -> Iterator[str]:
-        # What is skipped here is skipped again, and counted, when the tokens are made.
-        for document in reader.documents("tokenizer", Skipped()):
-            digest = document.digest()
-            if share_position(digest) >= data.holdout and share_position(digest, purpose="tokenizer") < share:
-                yield document.text
-        reader.progress(Progress("merges", 0, training.vocabulary_size - LEAST_VOCABULARY, "merges", None))
-
-    return train_tokenizer(texts(), training.vocabulary_size, training.minimum_frequency)
 
 
 def _tokenize(documents: Iterator[Document], tokenizer: TextTokenizer, split: Splitter) -> None:

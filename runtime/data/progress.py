@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 
 class Stopped(Exception):
@@ -41,6 +46,29 @@ def ignore_progress(progress: Progress) -> None:
 
 def never_stop() -> bool:
     return False
+
+
+def in_background(work: Callable[[], Result], on_wait: Callable[[], None], interval: float = 0.2) -> Result:
+    """Runs `work` in a thread and calls `on_wait` every `interval` seconds in this one until it is done.
+
+    For work inside a library that neither tells of its progress nor can be interrupted: when `on_wait` raises
+    (Stopped), the thread is left behind, to end by itself or with the process. What `work` raises is raised
+    here.
+    """
+    outcome: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="preparing", daemon=True).start()
+    while True:
+        done, _ = wait([outcome], timeout=interval)
+        if done:
+            return outcome.result()
+        on_wait()
 
 
 class Meter:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from runtime.data.manifest import HOLDOUT, TRAIN, Manifest
 from runtime.data.prepare import prepare
 from runtime.data.prepared import ARTIFACT, PreparedData, open_prepared
@@ -9,6 +11,7 @@ from runtime.data.progress import Progress, ProgressCallback, Stopped
 from runtime.jobs.worker import WorkerContext
 
 PHASE = "load"
+LINE_INTERVAL = 5.0  # seconds between two lines of one phase in the log
 
 
 def main(context: WorkerContext) -> int:
@@ -51,7 +54,10 @@ def prepare_here(context: WorkerContext) -> PreparedData:
 def progress_to(context: WorkerContext) -> ProgressCallback:
     """A callback that beats the heart, reports to the supervisor and prints a line."""
 
+    said = ("", 0.0)
+
     def tell(progress: Progress) -> None:
+        nonlocal said
         context.heartbeat(PHASE)
         context.report(
             "progress",
@@ -61,7 +67,10 @@ def progress_to(context: WorkerContext) -> ProgressCallback:
             unit=progress.unit,
             rate=progress.rate,
         )
-        context.say(_line(progress))
+        now = time.monotonic()
+        if progress.phase != said[0] or progress.done == progress.total or now - said[1] >= LINE_INTERVAL:
+            said = (progress.phase, now)
+            context.say(_line(progress))
 
     return tell
 

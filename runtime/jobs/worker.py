@@ -140,11 +140,11 @@ class WorkerContext:
         return self.terminate or self._orders.stop
 
     def heartbeat(self, phase: str, step: int | None = None) -> None:
-        """Says that the work goes on. `step` is the last step begun; None keeps the one before."""
+        """The work goes on. `step` is the last one begun (0: none yet); None leaves it as it was."""
         self.phase = phase
         if step is not None:
             self.step = step
-        self._heart.beat(phase, self.step)
+        self._heart.beat(phase, self.step or None)
 
     def report(self, event: str, **detail: object) -> None:
         """Tells the supervisor of something that happened, one line in report-<rank>.jsonl."""

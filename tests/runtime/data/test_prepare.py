@@ -199,7 +199,7 @@ def test_a_stop_ends_it_soon_and_leaves_nothing(tmp_path: Path) -> None:
 
         with pytest.raises(Stopped):
             prepare(data, tmp_path / "data", should_stop=stop, base=tmp_path)
-        assert calls == looks
+        assert calls >= looks
         assert [entry.name for entry in tmp_path.iterdir()] == ["corpus"]
 
 

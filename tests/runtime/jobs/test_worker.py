@@ -180,7 +180,7 @@ def test_sigterm_only_sets_a_flag(tmp_path: Path) -> None:
     return context.finish("stopped", "user", 8)
     """
     run, process = run_job(tmp_path, body)
-    wait_until(lambda: "ready" in log_of(run), "the job runs")
+    wait_until(lambda: "ready" in log_of(run), "the job runs", process)
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 10
     assert not list(run.attempt(1).path.glob(".*"))
@@ -198,9 +198,9 @@ def test_sigusr1_writes_the_stack_of_every_thread_and_the_work_goes_on(tmp_path:
     return context.finish("finished")
     """
     run, process = run_job(tmp_path, body)
-    wait_until(lambda: "ready" in log_of(run), "the job runs")
+    wait_until(lambda: "ready" in log_of(run), "the job runs", process)
     process.send_signal(signal.SIGUSR1)
-    wait_until(lambda: "a_function_of_the_second_thread" in log_of(run), "the stacks are in the log")
+    wait_until(lambda: "a_function_of_the_second_thread" in log_of(run), "the stacks are in the log", process)
     assert "Current thread" in log_of(run)
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 0
@@ -220,15 +220,15 @@ def test_orders_reach_rank_0_as_they_are_replaced_and_survive_a_torn_one(tmp_pat
     """
     run, process = run_job(tmp_path, body)
     order = run.attempt(1).order
-    wait_until(lambda: "ready" in log_of(run), "the job runs")
+    wait_until(lambda: "ready" in log_of(run), "the job runs", process)
     write_json_atomic(order, {"seq": 1, "stop": False, "save": False, "checkpoint": 1, "requests": ["a"]})
-    wait_until(lambda: "1 1\n" in log_of(run), "the first order is seen")
+    wait_until(lambda: "1 1\n" in log_of(run), "the first order is seen", process)
     for nonsense in ('{"seq": 2, "sto', '{"seq": "x"}', '{"schema": 99, "seq": 9}'):
         order.write_text(nonsense)
     write_json_atomic(
         order, {"seq": 2, "stop": False, "save": False, "checkpoint": 2, "requests": ["a", "b"]}
     )
-    wait_until(lambda: "2 2\n" in log_of(run), "the second order is seen")
+    wait_until(lambda: "2 2\n" in log_of(run), "the second order is seen", process)
     write_json_atomic(
         order, {"seq": 3, "stop": True, "save": True, "checkpoint": 2, "requests": ["a", "b", "c"]}
     )

@@ -67,9 +67,11 @@ def reports(run: RunDirectory, rank: int = 0) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def wait_until(condition: Callable[[], Any], what: str) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, process: subprocess.Popen[bytes]) -> Any:
+    """Waits for something that the process is to do; its early end is an error."""
     end = time.monotonic() + PATIENCE
     while not (found := condition()):
+        assert process.poll() is None, f"ended with {process.returncode} before {what}"
         assert time.monotonic() < end, f"waited in vain until {what}"
         time.sleep(0.02)
     return found
