@@ -1,4 +1,4 @@
-"""Progress: the callback is told in time but not too often, and work that can't be interrupted can be left."""
+"""Progress: the callback is told in time but not too often, and what can't be interrupted can be left."""
 
 from __future__ import annotations
 
