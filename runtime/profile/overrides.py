@@ -42,10 +42,10 @@ def _apply(root: Node, override: str) -> Node:
         raise refusal(
             N_("can't be overridden; write a profile that extends another"), file=label, key="extends"
         )
-    check_characters(text, label)
     if len(text) > LARGEST:
         raise refusal(N_("the value is too long"), file=label, key=shortened(".".join(path)))
     try:
+        check_characters(text, label)
         found: list[Problem] = []
         value = parse(text, label, found) if text.strip() else ScalarNode(None)
         if found:
