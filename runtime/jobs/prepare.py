@@ -10,7 +10,6 @@ from runtime.data.prepared import ARTIFACT, PreparedData, open_prepared
 from runtime.data.progress import Progress, ProgressCallback, Stopped
 from runtime.jobs.worker import WorkerContext
 
-PHASE = "load"
 LINE_INTERVAL = 5.0  # seconds between two lines of one phase in the log
 
 
@@ -19,7 +18,7 @@ def main(context: WorkerContext) -> int:
     if context.rank != 0:
         return context.finish("finished")
     try:
-        prepare_here(context)
+        prepare_here(context, phase="step")  # here it is the work itself, not what comes before it
     except Stopped:
         context.say("stopped on request; nothing half-made is left")
         return context.finish("stopped", "user")
@@ -27,11 +26,12 @@ def main(context: WorkerContext) -> int:
     return context.finish("finished")
 
 
-def prepare_here(context: WorkerContext) -> PreparedData:
+def prepare_here(context: WorkerContext, *, phase: str = "load") -> PreparedData:
     """Prepares `profile.data.sources` into the run's own artifacts, with heartbeats, reports and lines in the
     log.
 
-    Data that an earlier attempt completed is reused. For rank 0 of any job.
+    Data that an earlier attempt completed is reused. For rank 0 of any job; `phase` is that of the
+    heartbeats.
 
     Raises:
         Stopped: the run was asked to stop.
@@ -43,7 +43,7 @@ def prepare_here(context: WorkerContext) -> PreparedData:
     manifest = prepare(
         data,
         target,
-        progress_to(context),
+        progress_to(context, phase),
         lambda: context.should_stop,
         base=context.run_dir.path.parent.parent,
     )
@@ -51,14 +51,13 @@ def prepare_here(context: WorkerContext) -> PreparedData:
     return open_prepared(target)
 
 
-def progress_to(context: WorkerContext) -> ProgressCallback:
-    """A callback that beats the heart, reports to the supervisor and prints a line."""
-
+def progress_to(context: WorkerContext, phase: str) -> ProgressCallback:
+    """A callback that beats the heart in `phase`, reports to the supervisor and prints a line."""
     said = ("", 0.0)
 
     def tell(progress: Progress) -> None:
         nonlocal said
-        context.heartbeat(PHASE)
+        context.heartbeat(phase)
         context.report(
             "progress",
             phase=progress.phase,
