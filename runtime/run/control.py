@@ -63,7 +63,8 @@ def request(
             run=run.run_id,
             path=record.path,
         )
-    request_id = f"{time.time_ns():020d}-{os.urandom(4).hex()}"
+    now = time.time_ns()
+    request_id = f"{now:020d}-{os.urandom(4).hex()}"
     run.control.mkdir(exist_ok=True)
     write_json_atomic(
         run.control / f"{request_id}.json",
@@ -73,7 +74,7 @@ def request(
             "verb": verb,
             "args": dict(args or {}),
             "by": by,
-            "time": time.time(),
+            "time": now / 1e9,
         },
     )
     return request_id
