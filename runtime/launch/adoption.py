@@ -36,7 +36,7 @@ def adopt_run(run: RunDirectory) -> bool:
 
 def _orphaned(run: RunDirectory) -> bool:
     try:
-        status = os.stat(run.record)
+        status = run.record.stat()
     except OSError:
         return False
     stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
@@ -67,7 +67,7 @@ def needs_supervisor(run: RunDirectory) -> bool:
 
 def _age(run: RunDirectory) -> float:
     """Seconds since the run was created, by the time stamp of its record."""
-    return time.time() - os.stat(run.record).st_mtime
+    return time.time() - run.record.stat().st_mtime
 
 
 def _start(run: RunDirectory) -> bool:

@@ -26,7 +26,9 @@ from runtime.run.files import JsonlAppender, read_json, write_json_atomic
 from runtime.run.identity import Identity, host_name
 from runtime.run.layout import RunDirectory
 
-PERIOD = 1.0  # seconds between two looks at orphans and the kernel's counters; a rank's end wakes the agent at once
+PERIOD = 1.0
+"""Seconds between two looks at orphans and the kernel's counters; a rank's end wakes the agent at once."""
+
 PR_SET_CHILD_SUBREAPER = 36
 GIVE_UP = 600.0  # seconds after the last child's end that a full disk may keep the agent from reporting it
 

@@ -110,7 +110,7 @@ def nvidia_devices() -> int:
     try:
         return len(os.listdir("/proc/driver/nvidia/gpus"))  # noqa: PTH208
     except OSError:
-        return len([path for path in Path("/dev").glob("nvidia[0-9]*")])
+        return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
 def _devices(profile: Profile) -> Iterator[Check]:

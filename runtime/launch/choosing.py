@@ -36,7 +36,8 @@ def choose(run: RunDirectory, step: int | None, *, branch: bool, thorough: bool)
         if not result.ok:
             raise UsageError(
                 N_(
-                    "checkpoint {step} of {run} is damaged: {problems}. Leave the step out to take the newest good one"
+                    "checkpoint {step} of {run} is damaged: {problems}. Leave the step out to take the newest"
+                    " good one"
                 ),
                 step=named.step,
                 run=run.run_id,
@@ -68,8 +69,8 @@ def _newest(run: RunDirectory, named: Checkpoint | None, newest: Checkpoint) -> 
         return newest
     raise UsageError(
         N_(
-            "{run} has gone on to step {newest}; a run has one line of history, so it resumes from there. To go on from {step}:"
-            " headnode branch {run}@{step}"
+            "{run} has gone on to step {newest}; a run has one line of history, so it resumes from there. To"
+            " go on from {step}: headnode branch {run}@{step}"
         ),
         run=run.run_id,
         newest=newest.step,

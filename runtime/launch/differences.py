@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.launch.attempts import versions
 from runtime.launch.command import strategy, threads
-from runtime.launch.data_paths import prepared_directory
 from runtime.launch.plan_row import PlanRow, Severity
 from runtime.messages import N_, Message
 from runtime.run.checkpoints import Checkpoint
@@ -288,6 +287,16 @@ class Differ:
         value = getattr(profile, section)
         plain: dict[str, Any] = value.model_dump(mode="json", by_alias=True) if value is not None else {}
         return plain
+
+
+def prepared_directory(reference: str, workspace: Workspace) -> Path | None:
+    """The directory that `data.prepared` means: of data, of a run that has data, or by a run's id; None where
+    it is missing."""
+    given = Path(reference).expanduser()
+    candidates = [workspace.root / given, workspace.root / given / "artifacts" / "data"]
+    if len(given.parts) == 1:
+        candidates.append(workspace.logs / given / "artifacts" / "data")
+    return next((path for path in candidates if (path / "manifest.json").is_file()), None)
 
 
 def data_fingerprint(profile: Profile, run: RunDirectory, workspace: Workspace) -> str | None:

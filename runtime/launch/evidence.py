@@ -175,3 +175,12 @@ class Evidence:
     def stepping(self) -> bool:
         """Whether any rank has got past its start-up, so that there can be something to save."""
         return any(rank.phase in ("step", "evaluate", "checkpoint", "finish") for rank in self.ranks)
+
+    @property
+    def working(self) -> bool:
+        """Whether the job's own work has begun: a program's at once, preparation's with its loading."""
+        if self.command:
+            return any(rank.status == "alive" for rank in self.ranks)
+        if self.job == "prepare":
+            return any(rank.phase not in (None, "import") for rank in self.ranks)
+        return self.stepping

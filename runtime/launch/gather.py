@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,7 +37,8 @@ class _Rank:
 
     rank: int
     clock: RankClock
-    identity: Identity | None = None
+    pid: int | None = None
+    identity: Identity | None = None  # None also where it had ended before anybody could look
     ending: Mapping[str, Any] | None = None
     spawn_error: str | None = None
     gone_since: float | None = None
@@ -183,6 +183,7 @@ class Gatherer:
                 continue
             rank = self._ranks.setdefault(number, _Rank(number, RankClock(now, self._command.job)))
             if line.get("event") == "spawned":
+                rank.pid = line.get("pid")
                 rank.identity = Identity.from_json(line.get("identity"))
                 if rank.identity is not None and rank.identity.boot_id != boot_id():
                     self._boots = {"boot_id": rank.identity.boot_id, "boot_id_now": boot_id()}
@@ -276,7 +277,7 @@ class Gatherer:
         """Whether the run directory was removed: proven by its parent, which is there and doesn't hold it.
         A file server that is away answers otherwise."""
         try:
-            os.stat(self._run.path)
+            self._run.path.stat()
             self._missing_since = None
         except FileNotFoundError:
             if self._run.path.parent.is_dir():

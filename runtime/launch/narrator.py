@@ -69,10 +69,10 @@ class Narrator:
             self._begin(self._chronicle.record.attempt)
         self._tell_reports()
         for rank in self._gatherer.known_ranks():
-            if rank.rank not in self._started and rank.identity is not None:
+            if rank.rank not in self._started and rank.pid is not None:
                 self._started.add(rank.rank)
-                self._chronicle.event("rank_started", rank=rank.rank, pid=rank.identity.pid)
-        phase, step = self._gatherer.heartbeat_of(0)
+                self._chronicle.event("rank_started", rank=rank.rank, pid=rank.pid)
+        phase, _step = self._gatherer.heartbeat_of(0)
         if phase in _START_UP and phase not in self._phases:
             self._phases.add(phase)
             self._chronicle.event("phase", phase=phase, rank=0)

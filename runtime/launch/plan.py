@@ -131,7 +131,8 @@ def _choice(
         if step is not None or branch:
             raise UsageError(
                 N_(
-                    "{run} is a job of kind {job}, which keeps no checkpoints; resume it without a step to run it again"
+                    "{run} is a job of kind {job}, which keeps no checkpoints; resume it without a step to"
+                    " run it again"
                 ),
                 run=run.run_id,
                 job=record.job,

@@ -80,7 +80,10 @@ def _before_start(record: RunRecord, evidence: Evidence) -> list[Action]:
 
 def _refusal(record: RunRecord, evidence: Evidence, request: Request) -> Answer | None:
     reason = None
-    if request.attempt != record.attempt:
+    # A stop is meant for the run: one that was written just before an automatic restart still counts. A
+    # person's own resume begins anew (it sets `restarts` to 0), and what was asked for before it is void.
+    oldest = record.attempt - record.restarts if request.verb == "stop" else record.attempt
+    if not oldest <= request.attempt <= record.attempt:
         reason = "past_attempt"
     elif request.verb not in ("stop", "save"):
         reason = "unknown_verb"
@@ -134,12 +137,8 @@ def _stop(record: RunRecord, evidence: Evidence, request: Request) -> list[Actio
 
 
 def _progress(record: RunRecord, evidence: Evidence) -> list[Action]:
-    if record.state in ("queued", "starting"):
-        under_way = (
-            any(rank.status == "alive" for rank in evidence.ranks) if evidence.command else evidence.stepping
-        )
-        if under_way:
-            return [Enter("running", "running")]
+    if record.state in ("queued", "starting") and evidence.working:
+        return [Enter("running", "running")]
     return dismiss_agent(evidence)
 
 

@@ -55,7 +55,8 @@ def remove_checkpoint(run: RunDirectory, step: int) -> None:
     if step in protected_steps(run):
         raise UsageError(
             N_(
-                "checkpoint {step} of {run} is protected; lift that first (headnode protect {run}@{step} --off)"
+                "checkpoint {step} of {run} is protected; lift that first"
+                " (headnode protect {run}@{step} --off)"
             ),
             step=step,
             run=run.run_id,

@@ -3,7 +3,6 @@ its log."""
 
 from __future__ import annotations
 
-import os
 import signal as signals
 import time
 from collections.abc import Mapping
@@ -72,7 +71,7 @@ def _await(logs: list[Path]) -> None:
 
 def _size(path: Path) -> int:
     try:
-        return os.stat(path).st_size
+        return path.stat().st_size
     except OSError:
         return 0
 

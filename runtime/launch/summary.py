@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -133,7 +132,7 @@ class SummaryKeeper:
         """Goes on near the end of the file where too much lies before it."""
         assert self._tail is not None
         try:
-            size = os.stat(self._run.metrics).st_size
+            size = self._run.metrics.stat().st_size
         except OSError:
             return
         if size - self._tail.offset > _BACKLOG:
@@ -142,7 +141,7 @@ class SummaryKeeper:
 
     def _look_at_checkpoints(self) -> None:
         try:
-            status = os.stat(self._run.checkpoints)
+            status = self._run.checkpoints.stat()
         except OSError:
             return
         stamp = (status.st_mtime_ns, status.st_ino)
