@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 from runtime.data.manifest import HOLDOUT, TRAIN, Manifest
-from runtime.data.prepare import prepare
+from runtime.data.prepare import find_prepared, prepare
 from runtime.data.prepared import ARTIFACT, PreparedData, open_prepared
 from runtime.data.progress import Progress, ProgressCallback, Stopped
 from runtime.jobs.worker import WorkerContext
 
+PHASE = "load"
 LINE_INTERVAL = 5.0  # seconds between two lines of one phase in the log
 
 
@@ -18,7 +19,7 @@ def main(context: WorkerContext) -> int:
     if context.rank != 0:
         return context.finish("finished")
     try:
-        prepare_here(context, phase="step")  # here it is the work itself, not what comes before it
+        prepare_here(context)
     except Stopped:
         context.say("stopped on request; nothing half-made is left")
         return context.finish("stopped", "user")
@@ -26,12 +27,10 @@ def main(context: WorkerContext) -> int:
     return context.finish("finished")
 
 
-def prepare_here(context: WorkerContext, *, phase: str = "load") -> PreparedData:
-    """Prepares `profile.data.sources` into the run's own artifacts, with heartbeats, reports and lines in the
-    log.
+def prepare_here(context: WorkerContext) -> PreparedData:
+    """Prepares `profile.data.sources` into the run's own artifacts, with heartbeats, reports and log lines.
 
-    Data that an earlier attempt completed is reused. For rank 0 of any job; `phase` is that of the
-    heartbeats.
+    Data that an earlier attempt completed is reused. For rank 0 of any job.
 
     Raises:
         Stopped: the run was asked to stop.
@@ -40,10 +39,15 @@ def prepare_here(context: WorkerContext, *, phase: str = "load") -> PreparedData
     data = context.profile.data
     assert data is not None, "the schema demands data for this job"
     target = context.run_dir.artifacts / ARTIFACT.name
+    context.heartbeat(PHASE)
+    existing = find_prepared(data, target)
+    if existing is not None:
+        context.say(f"the data that an earlier attempt prepared is used: {existing.manifest.tokens:,} tokens")
+        return existing
     manifest = prepare(
         data,
         target,
-        progress_to(context, phase),
+        progress_to(context),
         lambda: context.should_stop,
         base=context.run_dir.path.parent.parent,
     )
@@ -51,13 +55,13 @@ def prepare_here(context: WorkerContext, *, phase: str = "load") -> PreparedData
     return open_prepared(target)
 
 
-def progress_to(context: WorkerContext, phase: str) -> ProgressCallback:
-    """A callback that beats the heart in `phase`, reports to the supervisor and prints a line."""
+def progress_to(context: WorkerContext) -> ProgressCallback:
+    """A callback that beats the heart, reports to the supervisor and prints a line."""
     said = ("", 0.0)
 
     def tell(progress: Progress) -> None:
         nonlocal said
-        context.heartbeat(phase)
+        context.heartbeat(PHASE)
         context.report(
             "progress",
             phase=progress.phase,
