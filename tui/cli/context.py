@@ -74,6 +74,6 @@ class Context:
 
     def _adopt(self, workspace: Workspace) -> None:
         """Gives runs whose supervisor died a new one. A workspace that can't be written is only looked at."""
-        from runtime.launch.operations import adopt
+        from runtime.launch.adoption import adopt
 
         adopt(workspace)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from runtime.run.files import number
 from tui import describe
+from tui.clean import clean
 from tui.cli.output import Segment, join
-from tui.format import DASH, count, duration, loss, percent, rate, short_count
-from tui.i18n import _
+from tui.cli.text import wrap
+from tui.format import DASH, count, duration, loss, percent, rate, short_count, size
+from tui.i18n import N_, _
 
 if TYPE_CHECKING:
     from runtime.run.record import RunRecord
+
+_PREPARING = {
+    "tokenizer": N_("training the tokenizer"),
+    "tokens": N_("turning text into tokens"),
+}
 
 
 def state(record: RunRecord) -> Segment:
@@ -66,6 +75,32 @@ def progress_line(record: RunRecord) -> str:
     )
 
 
+def preparation(report: Mapping[str, Any]) -> str:
+    """What a rank reports of long preparation, with rate and time left; "" where it is no such report."""
+    done, total, speed = (number(report.get(name)) for name in ("done", "total", "rate"))
+    if report.get("event") != "progress" or done is None or (total is not None and done >= total):
+        return ""
+    doing = _(_PREPARING.get(str(report.get("phase")), "")) or clean(report.get("phase") or "")
+    unit = clean(report.get("unit") or "")
+    return join(
+        [
+            doing,
+            percent(done / total) if total else "",
+            _amount(done, unit) if total is None else _of(_amount(done, unit), _amount(total, unit)),
+            f"{_amount(speed, unit)}/s" if speed else "",
+            _("{time} left").format(time=duration((total - done) / speed)) if total and speed else "",
+        ]
+    )
+
+
+def _amount(value: float, unit: str) -> str:
+    return size(value) if unit == "bytes" else f"{short_count(value)} {unit}".rstrip()
+
+
+def _of(part: str, whole: str) -> str:
+    return _("{part} of {whole}").format(part=part, whole=whole)
+
+
 def _step(record: RunRecord) -> str:
     step, total = record.summary.step, record.summary.total_steps
     if step is None:
@@ -73,6 +108,19 @@ def _step(record: RunRecord) -> str:
     if total is None:
         return _("step {step}").format(step=count(step))
     return _("step {step} of {total}").format(step=count(step), total=count(total))
+
+
+def explanation(record: RunRecord, width: int) -> list[str]:
+    """What went wrong with its evidence, and which command comes next; nothing where all is well."""
+    what = describe.explanation(record)
+    lines = [] if what is None else wrap(what[0], width)
+    run = record.run_id
+    if record.state in ("failed", "lost"):
+        lines.append(_("Next: headnode logs {run} · headnode events {run}").format(run=run))
+    if record.state in ("failed", "lost", "stopped") and record.summary.checkpoint and not record.read_only:
+        step = count(record.summary.checkpoint["step"])
+        lines.append(_("headnode resume {run} goes on from step {step}").format(run=run, step=step))
+    return lines
 
 
 def tokens(record: RunRecord) -> str:

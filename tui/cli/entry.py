@@ -61,6 +61,12 @@ def run(arguments: list[str]) -> int:
 
 def show_error(err: Output, error: HeadnodeError) -> None:
     """One sentence, or one line for each problem of a profile: `file:line: key: what is wrong`."""
+    for check in getattr(error, "checks", ()):  # PreflightFailed: what failed, and how to mend it
+        err.line(("headnode: ", "failed"), i18n.render(check.message))
+        if check.fix is not None:
+            err.line("    ", i18n.render(check.fix))
+    if getattr(error, "checks", ()):
+        return
     problems = getattr(error, "problems", None)
     if not problems:
         err.line(("headnode: ", "failed"), i18n.render(error.message))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tui import describe
+from tui import describe_events
 from tui.cli import describing
 from tui.cli.following import POLL_SECONDS, detaching
 from tui.cli.parser import Parser, add_common, add_run
@@ -64,4 +64,6 @@ def _print(context: Context, event: Event) -> None:
     if context.options.json:
         context.out.json_line(event.to_json())
         return
-    context.out.line((describing.clock(event.time), "dim"), "  ", describe.event_sentence(event))
+    sentence = describe_events.sentence(event)
+    if sentence:  # what only the supervisor's own bookkeeping needs has none
+        context.out.line((describing.clock(event.time), "dim"), "  ", sentence)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.2
 _EXIT_CODES = {"completed": 0, "stopped": 3}
 DETACHED = 130
+_ADOPT_SECONDS = 2.0
+_STEPPING = frozenset({"step", "evaluate", "checkpoint", "finish"})
 
 
 def records(context: Context, run: RunDirectory) -> Iterator[RunRecord]:
@@ -27,7 +29,7 @@ def records(context: Context, run: RunDirectory) -> Iterator[RunRecord]:
 
     a supervisor that dies meanwhile gets a successor.
     """
-    from runtime.launch.operations import adopt
+    from runtime.launch.adoption import adopt_run
 
     adopted_at = time.monotonic()
     while True:
@@ -36,8 +38,8 @@ def records(context: Context, run: RunDirectory) -> Iterator[RunRecord]:
         if record.ended_state or record.foreign:
             return
         time.sleep(POLL_SECONDS)
-        if time.monotonic() - adopted_at > 5.0:
-            adopt(context.workspace)
+        if time.monotonic() - adopted_at > _ADOPT_SECONDS:
+            adopt_run(run)
             adopted_at = time.monotonic()
 
 
@@ -49,8 +51,10 @@ def wait(
         last = None
         for record in records(context, run):
             last = record
+            if record.ended_state:
+                break
             stage = (record.state, record.summary.phase, record.attempt)
-            progress.update(describing.progress_line(record), stage)
+            progress.update(_line(run, record), stage)
         progress.clear()
         assert last is not None
         show_end(out, last)
@@ -59,12 +63,22 @@ def wait(
     return None
 
 
+def _line(run: RunDirectory, record: RunRecord) -> str:
+    """What the run does. Before its first step that may be preparing data, as rank 0 reports it."""
+    if record.state == "running" and record.summary.phase not in _STEPPING:
+        from runtime.run.tail import read_last_records
+
+        for report in read_last_records(run.attempt(record.attempt).report(0), 1, window=4096):
+            if text := describing.preparation(report):
+                return text
+    return describing.progress_line(record)
+
+
 def show_end(out: Output, record: RunRecord) -> None:
     """What became of a run, with its evidence and what to do next."""
     glyph, style = describe.glyph(record.state), describe.style(record.state)
     out.line((f"{glyph} ", style), (record.run_id, "strong"), "  ", (describe.outcome(record), style))
-    for sentence in describe.explanation(record):
-        out.line("  ", sentence)
+    out.lines(f"  {line}" for line in describing.explanation(record, out.text_width - 2))
 
 
 def exit_code(record: RunRecord | None) -> int:

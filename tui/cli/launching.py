@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from tui.cli import following
 from tui.cli.parser import Parser, add_common
-from tui.cli.profiles import add_profile, load_profile
+from tui.cli.profiles import add_profile, load_profile, show_checks
 from tui.i18n import _
 
 if TYPE_CHECKING:
+    from runtime.profile import Profile
     from runtime.run.layout import RunDirectory
     from tui.cli.context import Context
 
@@ -43,8 +44,16 @@ def launch(context: Context) -> int:
 
     workspace = context.workspace
     profile = load_profile(context, workspace.root)
-    run = operations.launch(workspace, profile)
-    return report_started(context, run)
+    warn(context, profile)
+    return report_started(context, operations.launch(workspace, profile))
+
+
+def warn(context: Context, profile: Profile) -> None:
+    """Tells what is doubtful about a launch, on standard error; the launch itself refuses what must fail."""
+    from runtime.launch.preflight import preflight
+
+    checks = preflight(profile, context.workspace)
+    show_checks(context.err, [check for check in checks if check.status == "warn"])
 
 
 def report_started(context: Context, run: RunDirectory) -> int:

@@ -33,7 +33,11 @@ def metrics_arguments(parser: Parser) -> None:
     )
     add_run(parser)
     parser.add_argument(
-        "names", nargs="*", metavar="METRIC", help=_("names or patterns such as 'eval/*'; all unless said")
+        "names",
+        nargs="*",
+        default=[],
+        metavar="METRIC",
+        help=_("names or patterns such as 'eval/*'; all unless said"),
     )
     parser.add_argument(
         "--csv", action="store_true", help=_("comma-separated values: step, time, attempt, metrics")

@@ -130,6 +130,7 @@ def add_overrides(parser: Parser) -> None:
     parser.add_argument(
         "overrides",
         nargs="*",
+        default=[],
         type=override,
         metavar="KEY=VALUE",
         help=_("the same as -o KEY=VALUE"),

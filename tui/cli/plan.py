@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from tui.cli.parser import Parser, add_common
 from tui.cli.profiles import add_profile, load_profile
 from tui.cli.table import Column, Table, fields
 from tui.cli.text import wrap
-from tui.format import count, duration, percent, rate, short_count, size
+from tui.format import count, duration, number, percent, rate, short_count, size
 from tui.i18n import _, ngettext
 
 if TYPE_CHECKING:
@@ -53,13 +54,13 @@ def plan_arguments(parser: Parser) -> None:
 
 
 def plan(context: Context) -> int:
-    from runtime.launch.command import command_environment, worker_command
+    from runtime.launch.command import environment_names_of, worker_command
 
     workspace = context.workspace_untouched
     profile = load_profile(context, workspace.root)
     estimate = _estimate(profile)
     command = worker_command(profile)
-    environment = command_environment(profile)
+    environment = environment_names_of(profile, workspace)
     if context.options.json:
         context.out.json(_as_json(profile, estimate, command, environment))
         return 0
@@ -69,7 +70,7 @@ def plan(context: Context) -> int:
     if estimate is not None:
         _show_size(context, profile, estimate)
         _show_memory(context, estimate)
-    _show_command(context, command, environment)
+    _show_command(context, command, _own_names(profile, environment))
     return 0
 
 
@@ -78,6 +79,12 @@ def _estimate(profile: Profile) -> Estimate | None:
     from runtime.profile.estimates import estimate
 
     return estimate(profile) if profile.job == "pretrain" else None
+
+
+def _own_names(profile: Profile, names: list[str]) -> list[str]:
+    """The variables that aren't merely inherited from whoever launches."""
+    own = {*profile.launch.env, *profile.launch.secrets}
+    return [name for name in names if name in own or name not in os.environ]
 
 
 def _as_json(
@@ -135,7 +142,7 @@ def _unknown(value: float | None, shown: Any) -> str | Segment:
 def _tokens(estimate: Estimate) -> str | Segment:
     if estimate.tokens is None:
         return _unknown(None, count)
-    per_parameter = _("{number} a parameter").format(number=f"{estimate.tokens / estimate.parameters:.3g}")
+    per_parameter = _("{number} a parameter").format(number=number(estimate.tokens / estimate.parameters))
     return f"{count(estimate.tokens)} ({short_count(estimate.tokens)}, {per_parameter})"
 
 
@@ -153,10 +160,12 @@ def _flops(value: float) -> str:
 
 
 def _device(profile: Profile, estimate: Estimate) -> str:
-    if estimate.device is None:
+    peak = profile.plan.peak_tflops
+    if estimate.device is None and peak is None:
         return ""
     mfu = _("at {share} of its peak").format(share=percent(profile.plan.mfu))
-    return f"{count(estimate.devices)} × {estimate.device}, {mfu}"
+    name = f"{number(peak)} TFLOP/s" if estimate.device is None else estimate.device
+    return f"{count(estimate.devices)} × {name}, {mfu}"
 
 
 def _speed(estimate: Estimate) -> str:
@@ -205,5 +214,9 @@ def _show_command(context: Context, command: list[str], environment: list[str]) 
     context.out.line("  ", shlex.join(command))
     if environment:
         context.out.lines(
-            wrap(_("with {names}").format(names=" ".join(environment)), context.out.text_width, "  ")
+            wrap(
+                _("with {names}, and the environment of the launch").format(names=" ".join(environment)),
+                context.out.text_width,
+                "  ",
+            )
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runtime.messages import N_, Message, UsageError
 from tui import i18n
+from tui.cli.output import Output
 from tui.cli.parser import Parser, add_common, add_overrides, overrides_of
 from tui.cli.table import Column, Table
 from tui.i18n import _
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runtime.launch.preflight import Check
-
     from runtime.profile import Profile, ProfileEntry
     from tui.cli.context import Context
 
@@ -143,10 +143,7 @@ def check(context: Context) -> int:
             {"name": profile.name, "job": profile.job, "checks": [_check(found) for found in checks]}
         )
         return int(failed)
-    context.out.line(
-        ("✓ ", "done"), _("{name} is a valid {job} profile").format(name=profile.name, job=profile.job)
-    )
-    show_checks(context, checks)
+    show_checks(context.out, checks)
     context.out.line()
     context.out.line(
         _("It can't run here yet; mend what is marked ✗.")
@@ -156,13 +153,13 @@ def check(context: Context) -> int:
     return int(failed)
 
 
-def show_checks(context: Context, checks: list[Check]) -> None:
+def show_checks(out: Output, checks: list[Check]) -> None:
     """One line for each check, and how to mend what isn't well."""
     for found in checks:
         glyph, style = _MARKS[found.status]
-        context.out.line((f"{glyph} ", style), i18n.render(found.message))
+        out.line((f"{glyph} ", style), i18n.render(found.message))
         if found.fix is not None and found.status != "ok":
-            context.out.line("    ", (i18n.render(found.fix), "dim"))
+            out.line("    ", (i18n.render(found.fix), "dim"))
 
 
 def _check(found: Check) -> dict[str, object]:

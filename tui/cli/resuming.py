@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from runtime.messages import N_, UsageError
 from tui import i18n
 from tui.cli.launching import report_started
 from tui.cli.parser import Parser, add_common, add_overrides, overrides_of
+from tui.cli.progress import Progress
 from tui.cli.table import Column, Table
-from tui.format import count
+from tui.format import DASH, count
 from tui.i18n import _
 
 if TYPE_CHECKING:
     from runtime.launch.operations import ResumePlan
-
     from tui.cli.context import Context
 
 _MARKS = {
@@ -76,7 +78,11 @@ def _how(parser: Parser) -> None:
         default=[],
         help=_("accept the difference called KEY; repeatable, or several with commas"),
     )
-    parser.add_argument("--dry-run", action="store_true", help=_("show what would differ, start nothing"))
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help=_("show what would differ, start nothing; exit code 2 where it can't be done"),
+    )
     parser.add_argument("--wait", action="store_true", help=_("show progress until the run has ended"))
     add_common(parser, json=_("print run_id and path; with --dry-run the plan"))
 
@@ -89,11 +95,13 @@ def resume(context: Context) -> int:
     address = parse_address(options.run)
     run = context.run(address.run)
     overrides = overrides_of(options)
-    plan = operations.resume_plan(run, address.step, overrides)
+    with _verifying(context):
+        plan = operations.resume_plan(run, address.step, overrides)
     if options.dry_run:
         return _show_only(context, plan)
-    _differences(context, plan, everything=False)
-    started = operations.resume(run, address.step, overrides, acknowledge=_acknowledged(context))
+    _require(context, plan)
+    with _verifying(context):
+        started = operations.resume(run, address.step, overrides, acknowledge=_acknowledged(context))
     return report_started(context, started)
 
 
@@ -107,10 +115,38 @@ def branch(context: Context) -> int:
         raise UsageError(N_("name the checkpoint, as in {run}@400"), run=address.run)
     run = context.run(address.run)
     overrides = overrides_of(options)
+    with _verifying(context):
+        plan = operations.resume_plan(run, address.step, overrides, branch=True)
     if options.dry_run:
-        return _show_only(context, operations.resume_plan(run, address.step, overrides, branch=True))
-    started = operations.branch(run, address.step, overrides, acknowledge=_acknowledged(context))
+        return _show_only(context, plan)
+    _require(context, plan)
+    with _verifying(context):
+        started = operations.branch(run, address.step, overrides, acknowledge=_acknowledged(context))
     return report_started(context, started)
+
+
+@contextmanager
+def _verifying(context: Context) -> Iterator[None]:
+    """A terminal shows what the wait is for while checkpoints are read: gigabytes take a while."""
+    with Progress(context.err) as progress:
+        if context.err.terminal:
+            progress.update(_("verifying the checkpoint …"))
+        yield
+
+
+def _require(context: Context, plan: ResumePlan) -> None:
+    """Shows what differs. Raises UsageError where that makes it impossible, or nobody has acknowledged it."""
+    _differences(context, plan, everything=False)
+    if plan.refusals:
+        raise UsageError(N_("{run} can't go on like this: see what is marked ✗"), run=plan.run_id)
+    missing = plan.unacknowledged(_acknowledged(context))
+    if missing:
+        keys = ",".join(row.key for row in missing)
+        raise UsageError(
+            N_("{run} would not go on as before; --acknowledge {keys} accepts that"),
+            run=plan.run_id,
+            keys=keys,
+        )
 
 
 def _acknowledged(context: Context) -> list[str]:
@@ -122,7 +158,7 @@ def _show_only(context: Context, plan: ResumePlan) -> int:
         context.out.json(_plan(plan))
     else:
         _differences(context, plan, everything=True)
-    return 0
+    return 2 if plan.refusals else 0
 
 
 def _differences(context: Context, plan: ResumePlan, *, everything: bool) -> None:
@@ -137,7 +173,7 @@ def _differences(context: Context, plan: ResumePlan, *, everything: bool) -> Non
         out.line(("! ", "warning"), text.format(step=count(rejected.checkpoint.step), problems=problems))
     rows = [row for row in plan.rows if everything or not row.same]
     if everything or rows:
-        out.line(_("{run} resumes from step {step}").format(run=plan.run_id, step=count(plan.step)))
+        out.line(_source(plan))
     if not rows:
         return
     table = Table(
@@ -148,16 +184,26 @@ def _differences(context: Context, plan: ResumePlan, *, everything: bool) -> Non
         note = "" if row.message is None else i18n.render(row.message)
         if row.severity == "acknowledge":
             note = " · ".join(part for part in (note, f"--acknowledge {row.key}") if part)
-        same = (_("same"), "dim") if row.same else str(row.now)
-        table.add((mark, style), row.key, (str(row.then), "dim"), same, (note, style))
+        now = (_("same"), "dim") if row.same else _shown(row.now)
+        table.add((mark, style), row.key, (_shown(row.then), "dim"), now, (note, style))
     table.show(out, indent="  ")
+
+
+def _shown(value: str | float | None) -> str:
+    return DASH if value is None else str(value)
+
+
+def _source(plan: ResumePlan) -> str:
+    if plan.checkpoint is None:
+        return _("{run} keeps no checkpoints: it begins again").format(run=plan.run_id)
+    return _("{run} goes on from step {step}").format(run=plan.run_id, step=count(plan.step))
 
 
 def _plan(plan: ResumePlan) -> dict[str, Any]:
     return {
         "run_id": plan.run_id,
         "step": plan.step,
-        "checkpoint": getattr(plan.checkpoint, "name", plan.checkpoint),
+        "checkpoint": None if plan.checkpoint is None else plan.checkpoint.name,
         "world_size": plan.world_size,
         "rejected": [
             {"step": rejected.checkpoint.step, "problems": [str(problem) for problem in rejected.problems]}

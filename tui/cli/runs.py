@@ -163,8 +163,7 @@ def _latest_metrics(run: RunDirectory, record: RunRecord) -> dict[str, float]:
 
 def _header(context: Context, record: RunRecord) -> None:
     context.out.line((record.run_id, "strong"), "  ", describing.state(record))
-    for sentence in describe.explanation(record):
-        context.out.line("  ", sentence)
+    context.out.lines(f"  {line}" for line in describing.explanation(record, context.out.text_width - 2))
     if record.moved:
         text = _("A copy of {path}: it can be read, not changed.").format(path=record.path)
         context.out.line("  ", (text, "warning"))

@@ -127,17 +127,23 @@ def init(context: Context) -> int:
 
 
 def copy_profiles(workspace: Workspace) -> list[str]:
-    """Copies the profiles that come with Headnode where none of that name lies; returns what was copied."""
-    from runtime.profile.find import profile_files, shipped_directory
+    """Copies the profiles that come with Headnode, and the scripts they call, where none of that name lies.
+
+    Returns the names of the profiles that were copied.
+    """
+    from runtime.profile.find import SUFFIXES, shipped_directory
 
     shipped = shipped_directory()
     copied = []
-    for source in profile_files(shipped):
+    for source in sorted(shipped.rglob("*")):
         name = source.relative_to(shipped)
         target = workspace.profiles / name
+        if not source.is_file() or any(part.startswith((".", "__")) for part in name.parts):
+            continue
         if target.exists() or target.is_symlink():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-        copied.append(name.as_posix())
+        if source.suffix in SUFFIXES:
+            copied.append(name.as_posix())
     return copied

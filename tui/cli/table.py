@@ -79,15 +79,15 @@ class Table:
     def _line(self, cells: Iterable[Cell], shown: list[int], widths: dict[int, int]) -> list[Segment]:
         segments: list[Segment] = []
         for position, (cell, index) in enumerate(zip(cells, shown, strict=True)):
-            last = position == len(shown) - 1
             text, style = (cell, "") if isinstance(cell, str) else cell
             justify = self.columns[index].justify
-            padded = pad(clean(text), widths[index], justify)
-            segments.append((padded.rstrip() if last and justify == "left" else padded, style))
-            if not last:
+            if position:
                 segments.append((" " * _GAP, ""))
+            segments.append((pad(clean(text), widths[index], justify), style))
         while segments and not segments[-1][0].strip():
             segments.pop()
+        if segments:
+            segments[-1] = (segments[-1][0].rstrip(), segments[-1][1])
         return segments
 
 
