@@ -42,10 +42,10 @@ _PHASES = {
     "checkpoint": N_("saving a checkpoint"),
     "finish": N_("finishing"),
     # of data preparation
-    "read": N_("reading the sources"),
-    "train-tokenizer": N_("training the tokenizer"),
-    "tokenize": N_("turning text into tokens"),
-    "pack": N_("packing"),
+    "sources": N_("looking for the sources"),
+    "tokenizer": N_("reading text for the tokenizer"),
+    "merges": N_("training the tokenizer"),
+    "tokens": N_("turning text into tokens"),
 }
 
 _REASONS = {
@@ -61,6 +61,7 @@ _REASONS = {
     "unknown": N_("the cause is unknown"),
 }
 
+_ERROR = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
 _TIMESTAMP = re.compile(r"^\d{8}-\d{6}-")
 
 
@@ -193,8 +194,20 @@ def _detail(record: RunRecord) -> str:
     pids = evidence.get("pids")
     if record.state == "unkillable" and isinstance(pids, list) and pids:
         return _("process {pids} is stuck in the kernel").format(pids=", ".join(map(str, pids)))
-    error = evidence.get("error") or evidence.get("line")
-    return clean(error).strip() if error else ""
+    error = evidence.get("error")
+    return clean(error).strip() if error else _log_line(evidence.get("log"))
+
+
+def _log_line(lines: object) -> str:
+    """The line of a log's end that most likely says what happened: the last one with an error's name, as
+    Python ends with it."""
+    if not isinstance(lines, list):
+        return ""
+    for line in reversed(lines):
+        text = clean(line).strip()
+        if _ERROR.match(text):
+            return text
+    return ""
 
 
 def hang_detail(evidence: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui import describe
 from tui.clean import clean
-from tui.format import age, as_number, count, duration, loss, size
+from tui.format import as_number, count, duration, loss, short_count, size
 from tui.i18n import N_, _
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _STYLES = {
     "unkillable": "failed",
     "hang": "failed",
     "checkpoint_invalid": "failed",
+    "checkpoint_failed": "failed",
     "request_refused": "warning",
     "sigterm": "warning",
     "sigkill": "warning",
@@ -34,6 +35,9 @@ _REFUSALS = {
     "unknown_verb": N_("this version doesn't know it"),
     "command_job": N_("a command job reads no such requests"),
     "stopping": N_("the run is stopping already"),
+    "ended": N_("the run ended first"),
+    "disk_full": N_("the disk is full"),
+    "non_finite": N_("the loss was not finite"),
 }
 
 
@@ -62,6 +66,14 @@ def _started(event: Event, detail: Mapping[str, Any]) -> str:
     if step is not None:
         return _("attempt {attempt} from step {step}").format(attempt=event.attempt, step=count(step))
     return _("attempt {attempt} started").format(attempt=event.attempt)
+
+
+def _resumed(event: Event, detail: Mapping[str, Any]) -> str:
+    resume = detail.get("resume")
+    step = _step(resume) if isinstance(resume, dict) else _step(detail)
+    by = detail.get("by")
+    text = _("resumed from step {step}").format(step=count(step)) if step is not None else _("resumed")
+    return _("{what} by {by}").format(what=text, by=clean(by)) if by else text
 
 
 def _request(event: Event, detail: Mapping[str, Any]) -> str:
@@ -138,10 +150,36 @@ def _hang(event: Event, detail: Mapping[str, Any]) -> str:
 
 
 def _restart(event: Event, detail: Mapping[str, Any]) -> str:
-    why = describe.reason_words(event.reason, detail)
-    delay = as_number(detail.get("delay"))
+    evidence = detail.get("evidence")
+    why = describe.reason_words(event.reason, evidence if isinstance(evidence, dict) else {})
     text = _("restarting ({reason})").format(reason=why) if why else _("restarting")
-    return _("{text} in {delay}").format(text=text, delay=age(delay)) if delay and delay >= 1 else text
+    resume = detail.get("resume")
+    step = _step(resume) if isinstance(resume, dict) else None
+    if step is None:
+        return _("{text} from the beginning").format(text=text)
+    return _("{text} from step {step}").format(text=text, step=count(step))
+
+
+def _failed_save(event: Event, detail: Mapping[str, Any]) -> str:
+    text = _("checkpoint {step} could not be saved").format(step=count(_step(detail)))
+    error = detail.get("error") or event.reason
+    return _("{what}: {detail}").format(what=text, detail=clean(error)) if error else text
+
+
+def _prepared(event: Event, detail: Mapping[str, Any]) -> str:
+    tokens, documents = as_number(detail.get("tokens")), as_number(detail.get("documents"))
+    if tokens is None or documents is None:
+        return _("data prepared")
+    text = _("data prepared: {tokens} tokens of {documents} documents")
+    return text.format(tokens=short_count(tokens), documents=count(documents))
+
+
+def _branched(event: Event, detail: Mapping[str, Any]) -> str:
+    parent = detail.get("parent")
+    if not isinstance(parent, dict) or not parent.get("run_id"):
+        return _("branched")
+    run = describe.short_id(str(parent["run_id"]))
+    return _("branched from {run} at step {step}").format(run=run, step=count(_step(parent)))
 
 
 def _ended(state: str) -> Callable[[Event, Mapping[str, Any]], str]:
@@ -186,11 +224,10 @@ _SENTENCES: dict[str, Callable[[Event, Mapping[str, Any]], str]] = {
     "hang": _hang,
     "restart": _restart,
     "adopted": lambda event, detail: _("taken over by a new supervisor"),
-    "resumed": lambda event, detail: _started(event, detail),
-    "branched": lambda event, detail: _("branched from {run} at step {step}").format(
-        run=describe.short_id(str(detail.get("run_id") or detail.get("parent") or "?")),
-        step=count(_step(detail)),
-    ),
+    "resumed": _resumed,
+    "branched": _branched,
+    "prepared": _prepared,
+    "checkpoint_failed": _failed_save,
     "completed": _ended("completed"),
     "stopped": _ended("stopped"),
     "failed": _ended("failed"),

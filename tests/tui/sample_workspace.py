@@ -52,8 +52,7 @@ class Plan:
 PLANS = (
     Plan("olmo-1b", "9c1e", "running", 2 * DAY, 451_002, 739_328, 2.413, speed=371_200, world_size=4, restarts=1,
          attempt=2, checkpoint=(450_000, 4 * MINUTE, 13.1 * GIB)),
-    Plan("adgen-script", "77aa", "running", 3 * HOUR, 1_760, 2_000, 1.884, speed=12_900, job="command",
-         checkpoint=None),
+    Plan("adgen-script", "77aa", "running", 3 * HOUR, 1_760, 2_000, 1.884, speed=12_900, job="command"),
     Plan("gpt2-124m", "51d0", "starting", 20, phase="load", world_size=2),
     Plan("demo", "1f00", "completed", 20 * MINUTE, 400, 400, 3.927, "finished", ended=3 * MINUTE, speed=5_800,
          checkpoint=(400, 3 * MINUTE, 41e6)),
@@ -82,9 +81,7 @@ def make_run(workspace: Workspace, plan: Plan, now: float = NOW) -> RunDirectory
     """One run with record, events, metrics and a log."""
     created = now - plan.age
     run_id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(created))}-{plan.name}-{plan.suffix}"
-    run = create_run_directory(
-        workspace.logs, run_id, {"profile.yaml": f"name: {plan.name}\njob: {plan.job}\n"}
-    )
+    run = create_run_directory(workspace, run_id, {"profile.yaml": f"name: {plan.name}\njob: {plan.job}\n"})
     write_record(run, record(run, plan, now))
     attempt = run.attempt(plan.attempt).path
     attempt.mkdir(parents=True)
@@ -138,9 +135,10 @@ def _write_events(run: RunDirectory, plan: Plan, now: float) -> None:
         writer.write(
             "hang", 1, "hang", rank=3, behind=[3], phase="step", step=402_150, quiet=182.0, limit=180.0
         )
-        writer.write("restart", 1, "hang", delay=1.0)
+        resume = {"step": 402_000, "checkpoint": "step-00402000"}
+        writer.write("restart", 1, "hang", next_attempt=2, resume=resume, evidence={})
         moment[0] += 60
-        writer.write("resumed", 2, step=402_000, checkpoint="step-00402000")
+        writer.write("started", 2, world_size=4, resume=resume)
     if plan.checkpoint is not None:
         moment[0] = now - plan.checkpoint[1]
         writer.write(

@@ -157,18 +157,21 @@ class Page(Screen[None]):
         """Closes what `has_more_to_close` spoke of."""
 
     def footer_actions(self) -> list[str]:
-        """The actions that can be done now: the focused widget's first, then the page's."""
+        """The actions that can be done now: the page's, the focused widget's, and those of all pages."""
         actions: dict[str, None] = {}
         nodes: list[DOMNode] = []
         focused = self.focused
         while focused is not None and focused is not self:
             nodes.append(focused)
             focused = cast("Widget", focused.parent)
+        for action in self.ACTIONS:
+            if self.check_action(action, ()):
+                actions[action] = None
         for node in nodes:
             for action in getattr(node, "ACTIONS", ()):
                 if node.check_action(action, ()):
                     actions[action] = None
-        for action in (*self.ACTIONS, *self.GLOBAL):
+        for action in self.GLOBAL:
             if self.check_action(action, ()):
                 actions[action] = None
         return list(actions)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widget import Widget
 
 from tui import describe, theme
 from tui.format import ago, count, duration, percent, rate, size
 from tui.i18n import _, render
 from tui.pages.page import Page
 from tui.widgets import bars, overview
+from tui.widgets.chart_grid import ChartGrid
 from tui.widgets.events_view import EventsView
 from tui.widgets.gpu_strip import DeviceStrip
 from tui.widgets.header import Header
-from tui.widgets.lines import Lines
+from tui.widgets.lines import Lines, wrapped
+from tui.widgets.log_view import LogView
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -27,24 +28,33 @@ if TYPE_CHECKING:
     from tui.store.telemetry import Sample
 
 
+_REASON_LINES = 4
+
+
 class RunPage(Page):
     """Opened for one run by `app.open_run(run_id)`."""
 
     ACTIONS = ("stop", "resume", "save_now")
+    AUTO_FOCUS = "Chart"
     DEFAULT_CSS = """
     RunPage #reason { padding: 0 1; margin-bottom: 1; display: none; }
     RunPage #progress { padding: 0 1; margin-bottom: 1; display: none; }
-    RunPage #charts { height: 2fr; }
+    RunPage #charts { height: 2fr; margin: 0 1; }
     RunPage #below { height: 1fr; max-height: 14; margin-top: 1; }
+    RunPage.-low #below { height: 5; }
+    RunPage.-low #charts { height: 1fr; }
     RunPage.-narrow #events { display: none; }
     RunPage #facts { padding: 0 1; margin-top: 1; }
-    RunPage DeviceStrip { margin: 0; }
+    RunPage DeviceStrip { margin-bottom: 1; }
+    RunPage.-low DeviceStrip { margin-bottom: 0; }
     """
 
     def __init__(self, run_id: str) -> None:
         super().__init__()
         self.run_id = run_id
         self._preparation: Preparation | None = None
+        self._source: tuple[float | None] | None = None
+        self._attempt: int | None = None
 
     @property
     def view(self) -> RunView | None:
@@ -54,20 +64,12 @@ class RunPage(Page):
     def body(self) -> ComposeResult:
         yield Lines(id="reason")
         yield Lines(id="progress")
-        yield self._charts()
+        yield ChartGrid(id="charts")
         with Horizontal(id="below"):
             yield Pane(_("What happened"), EventsView(), id="events")
-            yield Pane(_("Log of rank 0"), self._log(), id="log")
+            yield Pane(_("Log of rank 0"), LogView(), id="log")
         yield Lines(id="facts")
         yield DeviceStrip()
-
-    def _charts(self) -> Widget:
-        grid: Any = import_module("tui.widgets.chart_grid").ChartGrid
-        return grid(id="charts")
-
-    def _log(self) -> Widget:
-        log: Any = import_module("tui.widgets.log_view").LogView
-        return log()
 
     # -- what is shown
 
@@ -83,11 +85,15 @@ class RunPage(Page):
             theme.style(describe.style(view.state)),
         )
         for part in progress_parts(view, self.headnode.services.clock()):
-            line.append("   " + part, theme.style("text"))
+            if line.cell_len + 3 + cell_len(part) <= self.size.width - 2:
+                line.append("   " + part, theme.style("text"))
         return line
 
     def refresh_page(self) -> None:
         self.store.follow(self.run_id)
+        self._source = self._attempt = None
+        self.query_one(DeviceStrip).run_id = self.run_id
+        self.query_one(DeviceStrip).update_strip(self.store.telemetry)
         self._show()
 
     def runs_changed(self, changed: frozenset[str]) -> None:
@@ -99,6 +105,39 @@ class RunPage(Page):
             self._preparation = followed.preparation
             self.query_one(EventsView).update_events(followed.events, self.headnode.services.clock())
             self._show()
+
+    def tick(self) -> None:
+        if self.view is not None and self.view.active:
+            self.query_one(ChartGrid).changed()
+            self._show()
+
+    def _feed(self, view: RunView) -> None:
+        """Points charts and log at the run's files, and again when a new attempt writes to others."""
+        record = view.record
+        if record is None:
+            return
+        summary = record.summary
+        tokens = summary.tokens / summary.step if summary.tokens and summary.step else None
+        if self._source is None or (self._source == (None,) and tokens is not None):
+            from runtime.run.metrics_reader import MetricsReader
+
+            self._source = (tokens,)
+            self.query_one(ChartGrid).set_source(MetricsReader(view.directory.metrics), tokens)
+        if record.attempt != self._attempt:
+            self._attempt = record.attempt
+            path = view.directory.attempt(record.attempt).log(0) if record.attempt else None
+            self.query_one(LogView).show(path)
+
+    def on_log_view_changed(self, message: LogView.Changed) -> None:
+        self.query_one("#log", Pane).set_title(_("Log of rank 0"), message.view.status)
+        self.refresh_footer()
+
+    def on_chart_grid_shown(self) -> None:
+        if self.focused is None:
+            self.query("Chart").first().focus()
+
+    def on_chart_changed(self) -> None:
+        self.refresh_footer()
 
     def telemetry_changed(self, sample: Sample | None) -> None:
         self.query_one(DeviceStrip).update_strip(sample)
@@ -115,21 +154,25 @@ class RunPage(Page):
             reason.display = bool(problem)
             reason.show([Text(problem, theme.style("failed"))])
             return
+        self._feed(view)
         explained = describe.explanation(view.record)
         reason.display = explained is not None
         if explained is not None:
             what, what_next = explained
             style = "warning" if view.state == "stopped" else "failed"
-            reason.show([Text(what, theme.style(f"bold {style}")), Text(what_next, theme.style("text"))])
+            lines = wrapped(what, theme.style(f"bold {style}"), width)[:_REASON_LINES]
+            reason.show([*lines, *wrapped(what_next, theme.style("text"), width)])
+        self.query_one(DeviceStrip).display = view.active
         waiting = waiting_line(view, self._preparation, width)
         progress.display = waiting is not None
         if waiting is not None:
             progress.show([waiting])
-        facts.show(overview.lines(view, now, width)[1:2])
+        facts.show(overview.fitting(overview.history(view.record, now), width))
         self.refresh_footer()
 
     def on_resize(self) -> None:
         self.set_class(self.size.width < 100, "-narrow")
+        self.set_class(self.size.height < 30, "-low")
         self.call_after_refresh(self._show)
 
     # -- what can be done

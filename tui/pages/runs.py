@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.timer import Timer
 
 from tui import describe, theme
 from tui.format import duration
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _AGES_SECONDS = 20
 _AWAY_SECONDS = 60.0
 _DETAIL_LINES = 10
+_SETTLE_SECONDS = 0.15
 
 
 class RunsPage(Page):
@@ -42,7 +44,7 @@ class RunsPage(Page):
     RunsPage #empty { padding: 1 3; display: none; height: 1fr; }
     RunsPage DeviceStrip { margin: 1 0; }
     RunsPage #detail { height: 1fr; margin-top: 1; }
-    RunsPage #detail .-chart { width: 2fr; height: 1fr; padding: 0 1; }
+    RunsPage #curves { width: 2fr; margin: 0 1; }
     RunsPage.-short #detail, RunsPage.-empty #detail { display: none; }
     RunsPage.-empty #runs, RunsPage.-empty #overview { display: none; }
     RunsPage.-empty #empty { display: block; }
@@ -57,6 +59,7 @@ class RunsPage(Page):
         self._since_shown = False
         self._followed: str | None = None
         self._devices: object = None
+        self._settling: Timer | None = None
         self._ticks = 0
 
     def body(self) -> ComposeResult:
@@ -89,6 +92,7 @@ class RunsPage(Page):
 
     def telemetry_changed(self, sample: Sample | None) -> None:
         self.query_one(DeviceStrip).update_strip(sample)
+        self._arrange(len(self.query_one(Table).rows))
         devices = None if sample is None else tuple((gpu.index, gpu.runs) for gpu in sample.gpus)
         if devices != self._devices:
             self._devices = devices
@@ -96,6 +100,9 @@ class RunsPage(Page):
 
     def tick(self) -> None:
         self._ticks += 1
+        if self.selected is not None and self.selected.active and not self.has_class("-short"):
+            for grid in self.query("ChartGrid"):
+                grid.changed()  # type: ignore[attr-defined]
         if self._ticks % _AGES_SECONDS == 0:
             self.refresh_page()
 
@@ -155,7 +162,25 @@ class RunsPage(Page):
         run_id = view.run_id if view is not None else None
         if run_id != self._followed:
             self._followed = run_id
-            self.store.follow(run_id)
+            if self._settling is not None:
+                self._settling.stop()
+            self._settling = self.set_timer(_SETTLE_SECONDS, self._follow_selected)
+
+    def _follow_selected(self) -> None:
+        """Events and curves of the run on which the cursor has come to rest."""
+        self.store.follow(self._followed)
+        self.run_worker(self._show_curves(), exclusive=True, group="curves")
+
+    async def _show_curves(self) -> None:
+        """Off the first paint: charts need numpy."""
+        if self.has_class("-short"):
+            return
+        grid_class, reader_class = await self.headnode.in_thread(_load_charts)
+        view, grids = self.selected, self.query(grid_class)
+        grid = grids.first() if grids else grid_class(id="curves")
+        if not grids:
+            await self.query_one("#detail").mount(grid, before=0)
+        grid.set_source(reader_class(view.directory.metrics) if view is not None else None)
 
     def _show_empty(self) -> None:
         accent, muted = theme.style("accent"), theme.style("muted")
@@ -278,6 +303,13 @@ class RunsPage(Page):
 
     def copy_text(self) -> str | None:
         return self.selected.run_id if self.selected is not None else None
+
+
+def _load_charts() -> tuple[Any, Any]:
+    from runtime.run.metrics_reader import MetricsReader
+    from tui.widgets.chart_grid import ChartGrid
+
+    return ChartGrid, MetricsReader
 
 
 def since_line(ended: list[RunView], away: float) -> Text | None:

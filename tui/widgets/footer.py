@@ -12,7 +12,10 @@ from tui.i18n import _
 from tui.widgets.lines import Lines
 
 _ALWAYS = ("help", "quit")
-_LEAST_NEEDED = ("copy", "palette", "maximise", "next_pane", "sort", "mark", "filter")
+_LEAST_NEEDED = (
+    "palette", "copy", "sort", "zoom_out", "pan_left", "pan_right", "find_previous", "times", "wrap", "axis", "maximise",
+    "log_scale", "mark", "next_pane", "filter",
+)  # fmt: skip
 
 
 class Footer(Lines):

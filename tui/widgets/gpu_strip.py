@@ -24,7 +24,7 @@ _THROTTLE = {
     "hw_slowdown": N_("slowed down"),
 }
 _BAR = 16
-_CELL = 57
+_CELL, _SMALL_CELL, _GAP = 57, 37, 3
 
 
 class DeviceStrip(Lines):
@@ -35,61 +35,60 @@ class DeviceStrip(Lines):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._sample: Sample | None = None
+        self.run_id: str | None = None
 
     def update_strip(self, sample: Sample | None) -> None:
         """Shows this sample; None while there is none."""
         self._sample = sample
         if self.size.width:
-            self.show(strip_lines(sample, self.size.width))
+            self.show(strip_lines(sample, self.size.width, self.run_id))
 
     def on_resize(self) -> None:
         self.update_strip(self._sample)
 
 
-def strip_lines(sample: Sample | None, width: int) -> list[Text]:
-    """The strip at this width."""
+def strip_lines(sample: Sample | None, width: int, run_id: str | None = None) -> list[Text]:
+    """The strip at this width; with `run_id` only the GPUs that the run is known to be on."""
     if sample is None:
         return [Text(_("waiting for the first sample of the machine"), theme.style("faint"))]
     if not sample.gpus:
         return [_host(sample, width)]
-    if width >= _CELL or len(sample.gpus) == 1:
-        across = max(1, (width + 3) // (_CELL + 3))
-        cells = [_gpu(gpu) for gpu in sample.gpus]
-        return [_joined(cells[start : start + across], _CELL) for start in range(0, len(cells), across)]
-    return [_gpu(gpu) for gpu in sample.gpus]
+    gpus = [gpu for gpu in sample.gpus if run_id in gpu.runs] or list(sample.gpus)
+    cell = _CELL if width >= 2 * _CELL + _GAP or len(gpus) == 1 else _SMALL_CELL
+    across = max(1, (width + _GAP) // (cell + _GAP))
+    cells = [_gpu(gpu, cell) for gpu in gpus]
+    return [_joined(cells[start : start + across], cell) for start in range(0, len(cells), across)]
 
 
 def _joined(cells: list[Text], width: int) -> Text:
     line = Text()
     for cell in cells:
-        cell.truncate(width, overflow="ellipsis")
-        line = Text.assemble(line, cell, " " * (width - cell.cell_len + 3))
+        line = Text.assemble(line, cell, " " * (width - cell.cell_len + _GAP))
     line.rstrip()
     return line
 
 
-def _gpu(gpu: Gpu) -> Text:
-    text, muted = theme.style("text"), theme.style("muted")
+def _gpu(gpu: Gpu, width: int) -> Text:
+    """One GPU in `width` cells: its load and memory, and power where there is room."""
+    text, muted, small = theme.style("text"), theme.style("muted"), width < _CELL
     line = Text.assemble((f"GPU {gpu.index:<2} ", muted))
     if gpu.state != "ok":
-        line.append(
-            _("lost: it no longer answers") if gpu.state == "lost" else _("can't be read"),
-            theme.style("failed"),
-        )
-        return line
-    share = None if gpu.utilization is None else gpu.utilization / 100
-    line.append_text(bars.level(share, _BAR))
-    line.append(f" {DASH if gpu.utilization is None else f'{gpu.utilization:.0f}%':>4}", text)
-    line.append(f"  {size(gpu.memory_used):>8}", text)
-    if gpu.power is not None:
-        line.append(f"  {gpu.power:>3.0f} W", muted)
-    if gpu.temperature is not None:
-        line.append(
-            f"  {gpu.temperature:.0f}°C", theme.style("warning" if gpu.temperature >= 85 else "muted")
-        )
-    reasons = [_(_THROTTLE[reason]) for reason in gpu.throttle if reason in _THROTTLE]
-    if reasons:
-        line.append(f" {reasons[0]}", theme.style("warning"))
+        words = _("lost: it no longer answers") if gpu.state == "lost" else _("can't be read")
+        line.append(words, theme.style("failed"))
+    else:
+        share = None if gpu.utilization is None else gpu.utilization / 100
+        reasons = [_(_THROTTLE[reason]) for reason in gpu.throttle if reason in _THROTTLE]
+        hot = bool(reasons) or (gpu.temperature is not None and gpu.temperature >= 85)
+        line.append_text(bars.level(share, 6 if small else 12))
+        line.append(f" {DASH if gpu.utilization is None else f'{gpu.utilization:.0f}%':>4}", text)
+        line.append(f"  {size(gpu.memory_used):>8}", text)
+        if gpu.power is not None and not small:
+            line.append(f"  {gpu.power:>3.0f} W", muted)
+        if gpu.temperature is not None:
+            line.append(f"  {gpu.temperature:.0f}°C", theme.style("warning" if hot else "muted"))
+        if reasons and not small:
+            line.append(f" {reasons[0]}", theme.style("warning"))
+    line.truncate(width, overflow="ellipsis")
     return line
 
 

@@ -21,6 +21,8 @@ from textual.widget import Widget
 def text_strip(text: Text, width: int, base: Style) -> Strip:
     """One line of styled text as exactly `width` cells over the widget's own style."""
     segments = [segment for segment in text.render(_console()) if segment.text and segment.text != "\n"]
+    if text.style:  # Rich leaves it out where a text has no spans
+        base = base + _console().get_style(text.style)
     strip = Strip(Segment.apply_style(segments, base))
     return strip.adjust_cell_length(width, base)
 
@@ -43,6 +45,12 @@ def spread(left: Text, right: Text, width: int) -> Text:
         left = left.copy()
         left.truncate(max(0, room - 1), overflow="ellipsis")
     return Text.assemble(left, " " * max(0, room - left.cell_len), right)
+
+
+def wrapped(text: str, style: Style, width: int) -> list[Text]:
+    """The text in lines of at most `width` cells, broken between words (or anywhere between Chinese
+    characters)."""
+    return list(Text(text, style).wrap(_console(), max(1, width)))
 
 
 class Lines(Widget):

@@ -11,7 +11,7 @@ from tui import describe, theme
 from tui.clean import clean
 from tui.format import ago, count, loss, number, percent, short_count, size
 from tui.i18n import N_, _, ngettext, render
-from tui.widgets.lines import spread
+from tui.widgets.lines import spread, wrapped
 
 if TYPE_CHECKING:
     from runtime.run.record import RunRecord
@@ -26,7 +26,8 @@ _METRICS = {
     "throughput/data_wait": N_("data wait"),
 }
 _SHARES = {"throughput/mfu", "throughput/data_wait"}
-_SHOWN = 6
+_ELSEWHERE = {"throughput/tokens_per_second", "train/perplexity"}
+_SHOWN, _ENOUGH = 6, 3
 
 
 def lines(view: RunView, now: float, width: int) -> list[Text]:
@@ -38,16 +39,16 @@ def lines(view: RunView, now: float, width: int) -> list[Text]:
         return [title, Text(problem, theme.style("muted"))]
     shown = [
         spread(title, Text(kind(record), theme.style("muted")), width),
-        *_fitting(history(record, now), width),
+        *fitting(history(record, now), width),
     ]
     explained = describe.explanation(record)
     if explained is not None:
         what, what_next = explained
         failed = theme.style("warning" if record.state == "stopped" else "failed")
-        shown += [Text(what, failed), Text(what_next, theme.style("text"))]
+        shown += [Text(what, failed), *wrapped(what_next, theme.style("text"), width)]
     numbers = figures(record)
     if numbers:
-        shown += _fitting(numbers, width)
+        shown += fitting(numbers, width)
     for line in shown:
         line.truncate(width, overflow="ellipsis")
     return shown
@@ -109,8 +110,8 @@ def figures(record: RunRecord) -> list[Text]:
             tokens = _("{done} of {all}").format(done=tokens, all=short_count(summary.total_tokens))
         shown.append(_figure(_("tokens"), tokens))
     names = [name for name in _METRICS if name in summary.metrics]
-    known = {*_METRICS, "throughput/tokens_per_second", "train/perplexity"}
-    names += [name for name in summary.metrics if name not in known]
+    if len(names) < _ENOUGH:  # a program of somebody's own: its own names
+        names += [name for name in summary.metrics if name not in {*_METRICS, *_ELSEWHERE}]
     for name in names[:_SHOWN]:
         value = summary.metrics[name]
         label = _(_METRICS[name]) if name in _METRICS else clean(name)
@@ -126,7 +127,7 @@ def _figure(label: str, value: str, raw: float = 0.0) -> Text:
     return Text.assemble((f"{label} ", theme.style("muted")), (value, theme.style(style)))
 
 
-def _fitting(parts: list[Text], width: int) -> list[Text]:
+def fitting(parts: list[Text], width: int) -> list[Text]:
     """The parts on one line, as many as fit."""
     line = Text()
     for part in parts:

@@ -15,7 +15,6 @@ class PaneTitle(Lines):
 
     DEFAULT_CSS = """
     PaneTitle { height: 1; padding: 0 1; color: $muted; }
-    Pane:focus-within > PaneTitle { color: $accent; text-style: bold; }
     """
 
     def __init__(self, title: str) -> None:
@@ -35,6 +34,7 @@ class Pane(Vertical):
 
     DEFAULT_CSS = """
     Pane { height: 1fr; width: 1fr; }
+    Pane:focus-within > PaneTitle { color: $accent; text-style: bold; }
     Pane.-zoomed-away, .-zoomed-away { display: none; }
     .-zoomed { width: 1fr !important; height: 1fr !important; max-height: 100% !important; }
     """

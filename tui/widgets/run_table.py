@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tui import describe, theme
 from tui.clean import clean
-from tui.format import DASH, age, ago, count, device_ranges, duration, loss, percent, rate
+from tui.format import DASH, age, ago, count, device_ranges, duration, loss, pad, percent, rate
 from tui.i18n import _, render
 from tui.widgets import bars
 from tui.widgets.table import Column, Row
@@ -35,9 +35,9 @@ def columns(width: int) -> tuple[Column, ...]:
     wide, widest = width >= 120, width >= 180
     return (
         Column("state", _("STATE"), 12 if wide else 11),
-        Column("run", _("RUN"), 17, flexible=True, maximum=48),
+        Column("run", _("RUN"), 17, flexible=True, maximum=40),
         *([Column("job", _("JOB"), 9), Column("age", _("AGE"), 5, "right")] if widest else []),
-        Column("progress", _("PROGRESS"), (29 if widest else 23) if wide else 13),
+        Column("progress", _("PROGRESS"), 23 if wide else 13, flexible=widest),
         Column("step", _("STEP"), 9, "right"),
         Column("loss", _("LOSS"), 7, "right"),
         *([Column("curve", _("LOSS CURVE"), 16 if widest else 10)] if wide else []),
@@ -124,7 +124,11 @@ class RowMaker:
             return Text(_("waiting"), theme.style("muted"))
         summary = record.summary
         if record.state == "starting" or (summary.progress is None and record.active):
-            return Text(describe.phase(summary.phase) or _("starting"), theme.style("muted"))
+            words = describe.phase(summary.phase) or describe.word(record.state)
+            if summary.progress is None:
+                return Text(words, theme.style("muted"))
+            share = f"{_percent(record):>5}"
+            return Text(pad(words, column.width - len(share)) + share, theme.style("muted"))
         if summary.progress is None:
             return Text()
         style = _ENDED_PROGRESS.get(record.state, "accent" if record.active else "muted")
