@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runtime.data.manifest import HOLDOUT, MANIFEST, TRAIN, Manifest, read_manifest
 from runtime.data.shards import TokenStream
+from runtime.data.sources import place
 from runtime.data.tokenizer import TOKENIZER_FILE
 from runtime.messages import N_, Message, UsageError
 
@@ -73,10 +74,10 @@ def locate_prepared(reference: str | Path, base: Path, logs: Path) -> Path:
     Raises:
         UsageError: neither is there.
     """
-    given = Path(reference).expanduser()
-    candidates = [base / given, base / given / ARTIFACT]
-    if len(given.parts) == 1:
-        candidates += [logs / given / ARTIFACT]
+    given = place(reference, base)
+    candidates = [given, given / ARTIFACT]
+    if len(Path(reference).parts) == 1:
+        candidates += [logs / reference / ARTIFACT]
     for candidate in candidates:
         if candidate.joinpath(MANIFEST).is_file():
             return candidate

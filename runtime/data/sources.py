@@ -91,22 +91,28 @@ def _format(declared: str, path: Path) -> str:
     return "jsonl" if path.suffix.lower() in JSONL_SUFFIXES else "text"
 
 
+def place(given: str | Path, base: Path) -> Path:
+    """The path that a profile means: `~` is the home directory, what is relative is relative to `base`."""
+    return base / os.path.expanduser(given)  # noqa: PTH111 (an unknown user's ~ stays, instead of an error)
+
+
 def _path_files(source: SourceSpec, base: Path) -> Iterator[tuple[str, Path]]:
-    path = base / Path(str(source.path)).expanduser()
+    given = str(source.path)
+    path = place(given, base)
     if path.is_file():
         yield path.name, path
     elif path.is_dir():
         yield from _directory_files(path, source.include, source.exclude)
-    elif glob.has_magic(str(path)):
-        yield from _glob_files(path)
+    elif glob.has_magic(given):
+        yield from _glob_files(place(given, Path()), base)
     else:
         raise UsageError(N_("The data source {path} does not exist."), path=str(path))
 
 
-def _glob_files(pattern: Path) -> list[tuple[str, Path]]:
+def _glob_files(pattern: Path, base: Path) -> list[tuple[str, Path]]:
     """Visible files that match, by path relative to the part before the first wildcard, sorted."""
     first = next(number for number, part in enumerate(pattern.parts) if glob.has_magic(part))
-    root = Path(*pattern.parts[:first])
+    root = base.joinpath(*pattern.parts[:first])
     found = [
         (path.relative_to(root).as_posix(), path)
         for path in root.glob(str(Path(*pattern.parts[first:])))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from runtime.data.corpus import Corpus
 from runtime.data.documents import Skipped, share_position
 from runtime.data.progress import Progress, in_background
+from runtime.data.sources import place
 from runtime.data.tokenizer import TextTokenizer, load_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def tokenizer_for(data: Data, corpus: Corpus, base: Path) -> TextTokenizer:
     wanted = data.tokenizer
     assert wanted is not None, "the schema demands a tokenizer for sources"
     if wanted.path is not None:
-        return load_tokenizer(base / Path(wanted.path).expanduser())
+        return load_tokenizer(place(wanted.path, base))
     training = wanted.train
     assert training is not None, "the schema demands one of path and train"
     sample = training.sample_bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,21 @@ def test_a_file_that_vanished_is_counted(tmp_path: Path) -> None:
     skipped = Skipped()
     assert [document.text for document in read_documents(files, skipped)] == ["stays"]
     assert dict(skipped.counts) == {"unreadable": 1}
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl"])
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"large{suffix}"
+    line = json.dumps({"text": "word " * 2000}) + "\n"
+    with path.open("w") as stream:
+        for _ in range(3000):
+            stream.write(line)
+    files, skipped = resolve_sources([Source(path=str(path))], tmp_path), Skipped()
+    tracemalloc.start()
+    try:
+        read_bytes = sum(len(document.text) for document in read_documents(files, skipped))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert read_bytes > 29_000_000
+    assert peak < 2_000_000

@@ -58,6 +58,23 @@ def test_a_name_with_brackets_is_a_name_where_such_a_file_exists(tmp_path: Path)
     assert [file.name for file in resolve(tmp_path, path="data[1].txt")] == ["data[1].txt"]
 
 
+def test_a_workspace_with_brackets_in_its_name_does_not_disturb_a_glob(tmp_path: Path) -> None:
+    base = tmp_path / "work[1]"
+    make(base, "texts/a.txt", "texts/b.txt")
+    assert [file.name for file in resolve(base, path="texts/*.txt")] == ["a.txt", "b.txt"]
+    found = resolve(tmp_path, path=f"{tmp_path}/work?1?/*/a.txt")
+    assert [file.name for file in found] == ["work[1]/texts/a.txt"]
+
+
+def test_the_home_directory_is_meant_by_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    make(tmp_path, "home/texts/a.txt")
+    assert [file.name for file in resolve(tmp_path, path="~/texts")] == ["a.txt"]
+    assert [file.name for file in resolve(tmp_path, path="~/texts/*.txt")] == ["a.txt"]
+    with pytest.raises(UsageError, match="~nobody-of-that-name"):
+        resolve(tmp_path, path="~nobody-of-that-name/texts")
+
+
 @pytest.mark.parametrize(
     "source", [{"path": "nowhere"}, {"path": "none*.txt"}, {"path": "full", "include": ["*.md"]}]
 )
