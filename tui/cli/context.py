@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +62,12 @@ class Context:
                 path=record.path,
             )
         return run
+
+    def readable(self, path: Path) -> Path:
+        """The path of a file that may be missing. Raises OSError where it is there and can't be read."""
+        with contextlib.suppress(FileNotFoundError):
+            path.open("rb").close()
+        return path
 
     def record(self, run: RunDirectory) -> RunRecord:
         """Its record. Raises HeadnodeError when it can't be read."""

@@ -35,7 +35,7 @@ def events(context: Context) -> int:
     from runtime.run.events import EventTail
 
     run = context.run(context.options.run)
-    tail = EventTail(run.events)
+    tail = EventTail(context.readable(run.events))
     if not context.options.follow:
         found = tail.poll()
         for event in found:

@@ -67,6 +67,8 @@ def logs(context: Context) -> int:
             N_("--raw goes into a file or a pipe, and without -f or --json: it is not safe on a terminal")
         )
     files = _files(context, run)
+    for source in files:
+        context.readable(source.path)
     if options.raw:
         for source in files:
             _copy(source.path)

@@ -52,7 +52,7 @@ def metrics(context: Context) -> int:
     if options.csv and options.json:
         raise UsageError(N_("--csv and --json exclude each other"))
     run = context.run(options.run)
-    reader = MetricsReader(run.metrics)
+    reader = MetricsReader(context.readable(run.metrics))
     while reader.poll():
         pass
     names = _wanted(reader, options.names, run.run_id)

@@ -110,7 +110,7 @@ def test_the_workspace_may_be_named_before_or_after_the_verb(
 
 
 def without_privileges() -> None:
-    """In the child: what a mode forbids is forbidden, for root too (its capabilities to override are dropped)."""
+    """In the child: what a mode forbids is forbidden to root too, whose overriding capabilities go."""
     libc = ctypes.CDLL(None, use_errno=True)
     for capability in (_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH):
         if os.geteuid() == 0 and libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
@@ -129,6 +129,7 @@ def test_what_may_not_be_read_is_told(cli: CommandLine, new_run: NewRun) -> None
         done = cli(*arguments)
         assert done.returncode in (1, 2), arguments
         assert "Traceback" not in done.stderr
+    assert "rank-0.log: Permission denied" in done.stderr
 
 
 def test_a_workspace_that_may_not_be_written_can_be_read(cli: CommandLine, new_run: NewRun) -> None:
