@@ -217,19 +217,27 @@ class Page(Screen[None]):
             text = own() if own else None
         self.headnode.copy(text)
 
-    zoomed: Pane | None = None
+    zoomed: Widget | None = None
 
-    def _pane(self) -> Pane | None:
-        if self.focused is None:
-            return None
-        return next((node for node in self.focused.ancestors_with_self if isinstance(node, Pane)), None)
+    def _pane(self) -> Widget | None:
+        """The pane with the focus, or a widget that says by `zoom_changed(zoomed)` that it can fill a page."""
+        nodes = self.focused.ancestors_with_self if self.focused is not None else []
+        return next(
+            (
+                node
+                for node in nodes
+                if isinstance(node, Pane) or (isinstance(node, Widget) and hasattr(node, "zoom_changed"))
+            ),
+            None,
+        )
 
     def action_maximise(self) -> None:
         self._zoom(None if self.zoomed is not None else self._pane())
         self.refresh_footer()
 
-    def _zoom(self, pane: Pane | None) -> None:
+    def _zoom(self, pane: Widget | None) -> None:
         """Hides everything between header and footer but this pane; None shows all again."""
+        before = self.zoomed
         for widget in self.query(".-zoomed-away"):
             widget.remove_class("-zoomed-away")
         for widget in self.query(".-zoomed"):
@@ -242,6 +250,10 @@ class Page(Screen[None]):
             for sibling in _siblings(node, parent):
                 sibling.add_class("-zoomed-away")
             node = parent
+        for widget in (before, pane):
+            told = getattr(widget, "zoom_changed", None)
+            if told is not None:
+                told(widget is pane)
 
 
 def _siblings(node: Widget, parent: Widget | None) -> Iterable[Widget]:

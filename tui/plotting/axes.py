@@ -1,8 +1,8 @@
 """Axes: where the ticks stand.
 
-The vertical axis is laid out in whole rows: a step of 1, 2 or 5 times a power of ten takes a whole number of rows, so
-that ticks are evenly spaced and the limits change only when the data leaves them. That keeps the picture still while a
-run is followed.
+The vertical axis is laid out in whole rows: a step of 1, 2 or 5 times a power of ten takes a whole number
+of rows, so that ticks are evenly spaced and the limits change only when the data leaves them. That keeps
+the picture still while a run is followed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
+from itertools import pairwise
 
 from tui.plotting.labels import (
     clock_labels,
@@ -73,7 +74,9 @@ def linear_axis(low: float, high: float, rows: int) -> VerticalAxis:
 
 
 def _choose_step(low: float, high: float, rows: int) -> tuple[float, int]:
-    """The distance of ticks in value and in dots: little empty room, ticks evenly and neither crowded nor far apart."""
+    """The distance of ticks in value and in dots: little empty room, ticks evenly and neither crowded nor
+    far apart.
+    """
     ideal = DOTS * (2 if rows < 9 else 3 if rows < 18 else 4)
     best = (math.inf, 0.0, 1)
     smallest = math.floor(math.log10((high - low) / rows)) - 1
@@ -146,7 +149,7 @@ def log_axis(low: float, high: float, rows: int) -> VerticalAxis:
         fitting = [
             placed
             for placed in candidates
-            if all(lower[0] - upper[0] >= apart for lower, upper in zip(placed, placed[1:], strict=False))
+            if all(lower[0] - upper[0] >= apart for lower, upper in pairwise(placed))
         ]
         chosen = max(fitting, key=len, default=[])
         if len(chosen) > 1:
@@ -187,7 +190,9 @@ def elapsed_ticks(left: float, right: float, columns: int) -> tuple[Tick, ...]:
 
 
 def clock_ticks(left: float, right: float, columns: int, zone: tzinfo | None = None) -> tuple[Tick, ...]:
-    """Ticks for instants (Unix seconds), at whole minutes, hours and days of the zone (default: local time)."""
+    """Ticks for instants (Unix seconds), at whole minutes, hours and days of the zone (default: local
+    time).
+    """
     offset = (
         datetime.fromtimestamp(left, zone).astimezone().utcoffset()
         if zone is None

@@ -22,8 +22,8 @@ _NOTHING: Ints = np.empty(0, dtype=np.intp)
 class Columns:
     """What of a curve is visible, at most one entry for a dot column; all arrays have shape [entries].
 
-    The entries before the first and after the last visible column, if there are any, lie outside of the chart (the
-    neighbours that the line comes from and goes to) at a column that needn't be whole.
+    The entries before the first and after the last visible column, if there are any, lie outside of the
+    chart (the neighbours that the line comes from and goes to) at a column that needn't be whole.
     """
 
     column: Floats
@@ -72,8 +72,8 @@ class Curve:
     def update(self, x: npt.ArrayLike, y: npt.ArrayLike) -> bool:
         """Takes the whole new arrays [points] of any numbers; True if something changed.
 
-        Points are drawn in the order of x: arrays that don't ascend (a clock set back) are sorted. The arrays are kept
-        by reference where possible and must not be changed in place.
+        Points are drawn in the order of x: arrays that don't ascend (a clock set back) are sorted. The
+        arrays are kept by reference where possible and must not be changed in place.
         """
         xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
         if len(xs) != len(ys):
@@ -115,7 +115,9 @@ class Curve:
         self._pyramid.extend(self.y)
 
     def columns(self, left: float, right: float, columns: int) -> Columns:
-        """The points from `left` to `right` (left < right), reduced to `columns` dot columns; x = left + column · pitch."""
+        """The points from `left` to `right` (left < right), reduced to `columns` dot columns; x = left +
+        column · pitch.
+        """
         pitch = (right - left) / max(columns - 1, 1)
         edges = left + (np.arange(columns + 1) - 0.5) * pitch
         bounds = np.searchsorted(self.x, edges)
@@ -138,6 +140,22 @@ class Curve:
                 self._breaks, start[1:], "right"
             )
         return Columns(column, low, high, self.y[start], self.y[stop - 1], joined)
+
+    def limits(self, left: float, right: float, positive: bool = False) -> tuple[float, float] | None:
+        """The least (of the positive ones, if asked for) and the greatest value from `left` to `right`.
+
+        Where no point lies between them, those on both sides count; None if there is none at all.
+        """
+        start, stop = int(np.searchsorted(self.x, left, "left")), int(np.searchsorted(self.x, right, "right"))
+        if start >= stop:
+            start, stop = max(start - 1, 0), min(start + 1, len(self.x))
+        if start == stop:
+            return None
+        edges = np.linspace(start, stop, min(stop - start, _PROBES if positive else 1) + 1).astype(np.intp)
+        low, high = self._pyramid.ranges(edges[:-1], edges[1:])
+        if positive:
+            low, high = np.concatenate([low[low > 0], high[high > 0]]), high[high > 0]
+        return (float(low.min()), float(high.max())) if len(high) else None
 
     def nearest(self, x: float) -> int | None:
         """The index (among the finite points) of the point nearest to `x`, or None if there is none."""

@@ -1,8 +1,9 @@
-"""A chart as characters: lines in braille, axes, marks. Colours are left to the caller, who maps each `Ink` to a style.
+"""A chart as characters: lines in braille, axes, marks. Colours are left to the caller, who maps each `Ink`
+to a style.
 
-In a cell that several lines cross, the line of the greater `weight` is shown alone (so that a smoothed line stays thin in
-front of its raw values); lines of equal weight share the cell's dots and the later one gives the colour. Marks of
-non-finite values lie above all lines, attempt markers and the cursor line behind them.
+In a cell that several lines cross, the line of the greater `weight` is shown alone (so that a smoothed line
+stays thin in front of its raw values); lines of equal weight share the cell's dots and the later one gives
+the colour. Marks of non-finite values lie above all lines, attempt markers and the cursor line behind them.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ PAST_WEIGHT, RAW_WEIGHT, LINE_WEIGHT = 0, 1, 2
 
 @dataclass(frozen=True)
 class Line:
-    """A curve with its ink and weight. `dash` (dot columns on, off) tells lines apart where there is no colour."""
+    """A curve with its ink and weight. `dash` (dot columns on, off) tells lines apart where there is no
+    colour.
+    """
 
     curve: Curve
     ink: Ink = Ink.LINE_1
@@ -109,23 +112,26 @@ def draw(
     markers: Sequence[Marker] = (),
     cursor: tuple[float, float | None] | None = None,
 ) -> Picture:
-    """Draws the lines into `width` × `height` cells, axes included; `cursor` is its x, and the value to point at."""
+    """Draws the lines into `width` × `height` cells, axes included; `cursor` is its x, and the value to
+    point at.
+    """
     plot_height = height - _AXIS_ROWS if height >= _AXIS_ROWS + 3 else height
     cells = np.full((height, width), ord(" "), dtype=np.uint32)
     inks = np.zeros((height, width), dtype=np.uint8)
     if width < 1 or height < 1:
         return Picture((), inks, 0, 0, 0, None)
-    # The gutter's width depends on the labels, these on the values visible, these hardly on the gutter: one guess does.
-    visible = [line.curve.columns(view.left, view.right, 2 * max(width - _GUTTER, 1)) for line in lines]
-    limits = _limits(visible, view.log)
-    if limits is None:
+    spans = [
+        found for line in lines if (found := line.curve.limits(view.left, view.right, view.log)) is not None
+    ]
+    if not spans:
         return Picture(_strings(cells), inks, 0, width, plot_height, None)
+    limits = min(low for low, _high in spans), max(high for _low, high in spans)
     axis = (log_axis if view.log else linear_axis)(*limits, plot_height)
     longest = max((len(tick.label) for tick in axis.ticks), default=0)
     gutter = max(longest + 2, _GUTTER) if longest and width >= longest + 12 else 0
     plot_width = width - gutter
     plot = _Plot(cells[:plot_height, gutter:], inks[:plot_height, gutter:], view, axis)
-    plot.lines([line for line in lines])
+    plot.lines(lines)
     plot.bad([line.curve for line in lines if line.weight > PAST_WEIGHT])
     if cursor is not None:
         plot.cursor(*cursor)
@@ -141,20 +147,6 @@ def _strings(cells: npt.NDArray[np.uint32]) -> tuple[str, ...]:
     return tuple(np.ascontiguousarray(cells).view(f"<U{cells.shape[1]}")[:, 0].tolist())
 
 
-def _limits(visible: Sequence[Columns], log: bool) -> tuple[float, float] | None:
-    """The least and greatest visible value (positive ones only if `log`); None if there is nothing to show."""
-    lows: list[float] = []
-    highs: list[float] = []
-    for columns in visible:
-        low, high = columns.low, columns.high
-        if log:
-            low, high = np.concatenate([low[low > 0], high[high > 0]]), high[high > 0]
-        if len(high):
-            lows.append(float(low.min()))
-            highs.append(float(high.max()))
-    return (min(lows), max(highs)) if highs else None
-
-
 class _Plot:
     """The inner area: cells and inks [rows, columns] are written in place."""
 
@@ -167,9 +159,10 @@ class _Plot:
     def lines(self, lines: Sequence[Line]) -> None:
         shown = np.zeros((self.rows, self.columns), dtype=np.uint8)
         weights = np.full((self.rows, self.columns), -1, dtype=np.int8)
+        alone = []
         for line in sorted(lines, key=lambda line: line.weight):
-            columns = line.curve.columns(self.view.left, self.view.right, 2 * self.columns)
-            dots = trace(columns.map(self.to_dots), DOTS * self.rows, 2 * self.columns)
+            columns = line.curve.columns(self.view.left, self.view.right, 2 * self.columns).map(self.to_dots)
+            dots = trace(columns, DOTS * self.rows, 2 * self.columns)
             if line.dash is not None:
                 on, off = line.dash
                 dots[:, np.arange(2 * self.columns) % (on + off) >= on] = False
@@ -178,8 +171,24 @@ class _Plot:
             shown = np.where(here, np.where(weights == line.weight, shown | pattern, pattern), shown)
             weights[here] = line.weight
             self.inks[here] = line.ink
+            alone.append(self._alone(columns))
         filled = shown > 0
         self.cells[filled] = BRAILLE + shown[filled].astype(np.uint32)
+        for rows, at in alone:
+            self.cells[rows, at] = ord("•")
+
+    def _alone(self, columns: Columns) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """The cells of points that no line leads to or from: one dot would hardly be seen."""
+        joined = np.append(columns.joined, False)
+        row = np.floor((columns.low + columns.high) / 2 + 0.5)
+        alone = ~joined[:-1] & ~joined[1:] & (np.abs(columns.low - columns.high) < 1)
+        alone &= (
+            (row >= 0)
+            & (row < DOTS * self.rows)
+            & (columns.column >= 0)
+            & (columns.column < 2 * self.columns)
+        )
+        return (row[alone] // DOTS).astype(np.intp), (columns.column[alone] // 2).astype(np.intp)
 
     def to_dots(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Dot rows of values; what has no logarithm lies on the lower edge, and nothing far outside."""

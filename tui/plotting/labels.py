@@ -32,10 +32,12 @@ def value_labels(values: Sequence[float], step: float) -> tuple[list[str], str]:
         power = math.floor(math.log10(size) + 1e-9)
         decimals = _decimals(step / 10.0**power)
         return [f"{_fixed(value / 10.0**power, decimals)}e{power}" if value else "0" for value in values], ""
-    for unit, suffix in _UNITS:
-        decimals = _decimals(step / unit)
-        if unit == 1 or (size >= unit * (10 if unit == 1e3 else 1) and decimals <= 2):
-            break
+    unit, suffix = next(
+        (unit, suffix)
+        for unit, suffix in _UNITS
+        if unit == 1 or (size >= unit * (10 if unit == 1e3 else 1) and _decimals(step / unit) <= 2)
+    )
+    decimals = _decimals(step / unit)
     return [f"{_fixed(value / unit, decimals)}{suffix}" if value else "0" for value in values], ""
 
 
@@ -139,7 +141,9 @@ def _elapsed(value: float, step: float) -> str:
 
 
 def clock_labels(values: Sequence[float], step: float, zone: tzinfo | None = None) -> list[str]:
-    """Instants (Unix seconds) as local time: `14:32:05`, `14:30`, and the date `11-24` in place of midnight."""
+    """Instants (Unix seconds) as local time: `14:32:05`, `14:30`, and the date `11-24` in place of
+    midnight.
+    """
     labels = []
     for value in values:
         moment = datetime.fromtimestamp(round(value), zone)

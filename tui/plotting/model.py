@@ -1,17 +1,18 @@
-"""The state of a chart: its series, what part of them is looked at, and how. Pure: no widget, no clock, no language."""
+"""The state of a chart: its series, what part of them is looked at, and how. Pure: no widget, no clock, no
+language.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from tui.plotting.curve import Curve, SmoothedCurve
+from tui.plotting.curve import Curve
 from tui.plotting.figure import (
     LINE_WEIGHT,
     PAST_WEIGHT,
@@ -25,77 +26,15 @@ from tui.plotting.figure import (
     draw,
 )
 from tui.plotting.labels import nice
+from tui.plotting.trace import Drawn, Reading, SeriesLike, Trace
+
+__all__ = ["SMOOTHING", "Axis", "ChartModel", "Drawn", "Reading", "SeriesLike", "Trace"]
 
 Axis = Literal["step", "elapsed", "clock", "tokens"]
 SMOOTHING = (0.0, 0.6, 0.9, 0.99)
 _UNITS: dict[Axis, Unit] = {"step": "count", "tokens": "count", "elapsed": "elapsed", "clock": "clock"}
 _DASHES = (None, (6, 2), (3, 3), (2, 4), (1, 2), (8, 4))
 _NARROWEST = 4.0
-
-
-class SeriesLike(Protocol):
-    """A metric's points; arrays of one length. `runtime.run.metrics_reader.Series` is one."""
-
-    @property
-    def step(self) -> npt.NDArray[np.int64]: ...
-    @property
-    def value(self) -> npt.NDArray[np.float64]: ...
-    @property
-    def time(self) -> npt.NDArray[np.float64]: ...
-    @property
-    def attempt(self) -> npt.NDArray[np.int32]: ...
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A series and the part that it plays: a live `line` (the n-th has the n-th colour) or the `past` of a run."""
-
-    series: SeriesLike
-    role: Literal["line", "past"] = "line"
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One line's point at the cursor. `value` is what was logged, `smoothed` None without smoothing."""
-
-    label: str
-    step: int
-    value: float
-    smoothed: float | None
-    time: float
-    attempt: int
-
-
-class Trace:
-    """A series made ready to be drawn along one axis; costs only the new points when it is updated."""
-
-    def __init__(self, role: str, label: str) -> None:
-        self.role, self.label = role, label
-        self.curve = Curve()
-        self.smoothed: SmoothedCurve | None = None
-        self.series: SeriesLike | None = None
-
-    def update(self, series: SeriesLike, x: npt.NDArray[np.float64], weight: float) -> bool:
-        self.series = series
-        changed = self.curve.update(x, series.value)
-        return self.smooth(weight) or changed
-
-    def smooth(self, weight: float) -> bool:
-        """Brings the smoothed line up to date; True if it is another one than before."""
-        if weight == 0 or self.role == "past":
-            had, self.smoothed = self.smoothed is not None, None
-            return had
-        fresh = self.smoothed is None or self.smoothed.weight != weight
-        if self.smoothed is None or fresh:
-            self.smoothed = SmoothedCurve(weight)
-        self.smoothed.update(self.curve)
-        return fresh
-
-    @property
-    def shown(self) -> Curve:
-        """The line in front: smoothed if there is smoothing."""
-        return self.curve if self.smoothed is None else self.smoothed.line
 
 
 class ChartModel:
@@ -198,7 +137,7 @@ class ChartModel:
 
     @property
     def extent(self) -> tuple[float, float]:
-        """From the first to behind the last point: the end is rounded up a little, so that it seldom moves."""
+        """From the first to behind the last point; the end is rounded up, so that it seldom moves."""
         firsts = [float(trace.curve.x[0]) for trace in self.traces if len(trace.curve.x)]
         lasts = [float(trace.curve.x[-1]) for trace in self.traces if len(trace.curve.x)]
         for trace in self.live:
@@ -232,7 +171,9 @@ class ChartModel:
         return distance != 0
 
     def zoom(self, factor: float, at: float | None = None) -> bool:
-        """Shows `factor` times as much, keeping `at` (default: the cursor, the followed end or the middle) in place."""
+        """Shows `factor` times as much, keeping `at` (default: the cursor, the followed end or the middle)
+        in place.
+        """
         first, last = self.extent
         left, right = self.window or (first, last)
         width = (right - left) * factor
@@ -325,7 +266,9 @@ class ChartModel:
         )
 
     def look_like(self, other: ChartModel) -> bool:
-        """Looks at what another chart looks at: axis, window, cursor, smoothing. True if that was different."""
+        """Looks at what another chart looks at: axis, window, cursor, smoothing. True if that was
+        different.
+        """
         before = (self.axis, self.weight, self.window, self.cursor, self.follow)
         if self.axis != other.axis:
             self.axis, self.window, self.cursor = other.axis, None, None
@@ -347,7 +290,9 @@ class ChartModel:
         return self.cursor is not None
 
     def move_cursor(self, cells: float, columns: int) -> bool:
-        """Moves the cursor by about so many cells of a plot that is `columns` wide, at least to the next point."""
+        """Moves the cursor by about so many cells of a plot that is `columns` wide, at least to the next
+        point.
+        """
         if self.cursor is None or not self.live:
             return False
         view, curve = self.view(), self.live[0].curve
@@ -388,7 +333,9 @@ class ChartModel:
     def picture(
         self, width: int, height: int, attempt_label: Callable[[int], str] = str, colourless: bool = False
     ) -> Picture:
-        """The chart without its title, `width` × `height` cells. Without colours, lines differ by their dashes."""
+        """The chart without its title, `width` × `height` cells. Without colours, lines differ by their
+        dashes.
+        """
         lines: list[Line] = []
         for number, trace in enumerate(self.live):
             ink = Ink(Ink.LINE_1 + number % 6)

@@ -1,9 +1,10 @@
 """Minimum and maximum over any stretch of a long array, fast enough to redraw at every key.
 
-A pyramid holds, above the values themselves, the minimum and maximum of every block of 64 values, of every block of
-64 blocks, and so on. It is built once and extended when values are appended. A query over a few hundred stretches
-reads the ragged ends of each stretch from the level below and only whole blocks from the level above, so that its
-cost depends on the number of stretches and hardly on the number of values. The result is exact.
+A pyramid holds, above the values themselves, the minimum and maximum of every block of 64 values, of every
+block of 64 blocks, and so on. It is built once and extended when values are appended. A query over a few
+hundred stretches reads the ragged ends of each stretch from the level below and only whole blocks from the
+level above, so that its cost depends on the number of stretches and hardly on the number of values. The
+result is exact.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Lines to braille dots.
 
-Dots are counted from the top left. A line in a dot column is a vertical span of dots, so that a whole chart is a few
-hundred spans: they are drawn at once as +1 and −1 marks and a running sum down the columns.
+Dots are counted from the top left. A line in a dot column is a vertical span of dots, so that a whole chart
+is a few hundred spans: they are drawn at once as +1 and −1 marks and a running sum down the columns.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ _WEIGHTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dt
 
 
 def trace(columns: Columns, height: int, width: int) -> Dots:
-    """The dots [height, width] of a line whose values were turned into dot rows (`Columns.map`; 0 is the top row).
+    """The dots [height, width] of a line whose values were turned into dot rows (`Columns.map`; 0 is the
+    top row).
 
-    A stretch lower than one dot is drawn as one dot, so that a smooth line is one dot thin. Neighbouring entries are
-    joined by a straight line, drawn as in Bresenham's algorithm: one dot a column if flat, one dot a row if steep.
+    A stretch lower than one dot is drawn as one dot, so that a smooth line is one dot thin. Neighbouring
+    entries are joined by a straight line, drawn as in Bresenham's algorithm: one dot a column if flat, one
+    dot a row if steep.
     """
     top, bottom = np.minimum(columns.low, columns.high), np.maximum(columns.low, columns.high)
     thin = bottom - top < 1.0
@@ -50,7 +52,9 @@ def _round(values: Floats) -> npt.NDArray[np.intp]:
 def _segments(
     x0: Floats, y0: Floats, x1: Floats, y1: Floats, width: int
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The spans (column, top, bottom) of straight lines from (x0, y0) to (x1, y1), x0 < x1, both ends included."""
+    """The spans (column, top, bottom) of straight lines from (x0, y0) to (x1, y1), x0 < x1, both ends
+    included.
+    """
     slope = (y1 - y0) / (x1 - x0)
     from_x, to_x = (
         np.maximum(_round(np.maximum(x0, -1)), 0),
@@ -61,12 +65,14 @@ def _segments(
     offset = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
     column = from_x[which] + offset
     slope, x0, y0, x1, y1 = slope[which], x0[which], y0[which], x1[which], y1[which]
-    # Where the line enters and leaves this column, in the direction of y; a flat line is taken at the column's middle.
+    # Where the line enters and leaves this column, in the direction of y; a flat line is taken at the
+    # column's middle.
     enters = y0 + slope * (np.clip(column - 0.5, x0, x1) - x0)
     leaves = y0 + slope * (np.clip(column + 0.5, x0, x1) - x0)
     flat = np.abs(slope) <= 1
     level = _round(y0 + slope * (np.clip(column, x0, x1) - x0))
-    # A steep line has its dot of row r in the column where it crosses r; the rows at both ends belong to the ends.
+    # A steep line has its dot of row r in the column where it crosses r; the rows at both ends belong to
+    # the ends.
     up = slope < 0
     sign = np.where(up, -1, 1)
     enters, leaves = enters * sign, leaves * sign

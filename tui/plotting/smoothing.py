@@ -4,13 +4,14 @@ With weight w (0 ≤ w < 1), points at positions x_0 < x_1 < … and a distance 
 
     s_i = Σ_{j ≤ i} w^((x_i − x_j) / h) · y_j   /   Σ_{j ≤ i} w^((x_i − x_j) / h)
 
-For evenly spaced points and h = their spacing this is TensorBoard's debiased moving average: with n_i = w·n_{i−1} +
-(1 − w)·y_i it shows n_i / (1 − w^(i+1)), in which the factor (1 − w) cancels. The weight decays with distance and not
-with the number of points, so that a log interval changed in the middle doesn't change the look of the curve.
+For evenly spaced points and h = their spacing this is TensorBoard's debiased moving average: with n_i =
+w·n_{i−1} + (1 − w)·y_i it shows n_i / (1 − w^(i+1)), in which the factor (1 − w) cancels. The weight decays
+with distance and not with the number of points, so that a log interval changed in the middle doesn't change
+the look of the curve.
 
-h is the usual distance between points, but never less than 1/1024 of the whole length rounded up to a power of two:
-otherwise a weight of 0.9 would be ten points wide, which nobody sees among a million. The rounding keeps h, and with
-it the curve, as it is while a run grows; it doubles only when the length does.
+h is the usual distance between points, but never less than 1/1024 of the whole length rounded up to a power
+of two: otherwise a weight of 0.9 would be ten points wide, which nobody sees among a million. The rounding
+keeps h, and with it the curve, as it is while a run grows; it doubles only when the length does.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class Smoother:
     def update(self, x: Floats, y: Floats, kept: int) -> int:
         """Smooths the finite points (`x` ascending); the first `kept` are as they were at the last call.
 
-        Returns how many leading values of `self.values` are as before: `kept`, or 0 if all had to be made again.
+        Returns how many leading values of `self.values` are as before: `kept`, or 0 if all had to be made
+        again.
         """
         distance = smoothing_distance(x)
         if distance != self.distance or kept != len(self.values):
@@ -88,9 +90,10 @@ def smooth(x: Floats, y: Floats, weight: float) -> Floats:
 def _recur(decay: Floats, y: Floats, numerator: float, denominator: float) -> tuple[Floats, Floats]:
     """n_i = decay_i · n_{i−1} + y_i and d_i = decay_i · d_{i−1} + 1, started from the given values.
 
-    The points are cut into rows of 256. All rows advance together, one column at a time, as if each began with
-    nothing; what a row takes over from the one before is a recurrence of the same kind over the rows and is added
-    in the end. No exponential of a sum of logarithms is formed, so nothing over- or underflows.
+    The points are cut into rows of 256. All rows advance together, one column at a time, as if each began
+    with nothing; what a row takes over from the one before is a recurrence of the same kind over the rows
+    and is added in the end. No exponential of a sum of logarithms is formed, so nothing over- or
+    underflows.
     """
     count = len(y)
     if count <= _ROW:

@@ -3,8 +3,8 @@
     chart = Chart()
     chart.set_series("train/loss", [Drawn(series), Drawn(old_branch, role="past")])
 
-The picture is made again only when the data, the size or the view changed, and of that only the changed lines are sent to
-the terminal. A hidden chart takes new data and draws it when it is shown again.
+The picture is made again only when the data, the size or the view changed, and of that only the changed
+lines are sent to the terminal. A hidden chart takes new data and draws it when it is shown again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Part = tuple[str, str]  # text, style
 
 
 class Chart(Widget, can_focus=True):
-    """A chart of one metric, or of several lines. See `tui.plotting.model.ChartModel` for what the keys do."""
+    """A chart of one metric, or of several lines; `tui.plotting.model` says what the keys do."""
 
     DEFAULT_CSS = "Chart { width: 1fr; height: 1fr; }"
     ACTIONS: ClassVar[tuple[str, ...]] = (
@@ -86,7 +86,9 @@ class Chart(Widget, can_focus=True):
     # -- data
 
     def set_series(self, title: str, drawn: Sequence[Drawn], sampled: bool = False) -> None:
-        """Shows these series under this title; `sampled` says that only some of the points are there as yet."""
+        """Shows these series under this title; `sampled` says that only some of the points are there as
+        yet.
+        """
         changed = self.model.set_series(drawn)
         if changed or title != self.title or sampled != self.sampled or not self._rows:
             self.title, self.sampled = title, sampled
@@ -144,7 +146,9 @@ class Chart(Widget, can_focus=True):
     # -- title
 
     def _title(self, width: int) -> list[Part]:
-        """Name and newest value at the left, how it is looked at at the right; or what the cursor points at."""
+        """Name and newest value at the left, how it is looked at at the right; or what the cursor points
+        at.
+        """
         name: Part = (clean(self.title), "bold accent" if self.has_focus else "text")
         readings = self.model.readings()
         if readings:
@@ -176,7 +180,7 @@ class Chart(Widget, can_focus=True):
         return [word for word in (f"{offset} +" if offset else "", *words) if word]
 
     def _reading_parts(self, readings: Sequence[Reading]) -> list[Part]:
-        """At the cursor: values, step, time, attempt; the most important first, for it is cut at the right."""
+        """At the cursor: values, step, time, attempt; what matters first, for the rest may not fit."""
         first = readings[0]
         if len(readings) > 1:
             parts = [
@@ -199,7 +203,9 @@ class Chart(Widget, can_focus=True):
 
     @staticmethod
     def _fit(left: list[Part], right: list[Part], width: int) -> list[Part]:
-        """The parts of `left` that fit, then as many of `right` (the last first) as have room at the right edge."""
+        """The parts of `left` that fit, then as many of `right` (the last first) as have room at the right
+        edge.
+        """
         parts: list[Part] = []
         room = width
         for text, style in left:

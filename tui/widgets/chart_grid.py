@@ -1,18 +1,19 @@
-"""The charts of a run: a big one of the loss, small ones of the other metrics by section, and pages of them.
+"""The charts of a run: a big one of the loss, small ones of the other metrics by section, and pages of
+them.
 
     grid = ChartGrid()
-    grid.set_source(RunMetrics(run.metrics))     # reads in a thread: a sampled curve first, then the exact one
-    grid.changed()                               # there may be new lines: read on
+    grid.set_source(MetricsReader(run.metrics))     # sampled first, then exact; the grid polls it
 
-All charts look at the same steps: zoom, pan, axis, smoothing and the cursor of one are those of all; the logarithmic
-scale is each one's own.
+Reading and heavy preparation happen in a thread. All charts look at the same steps: zoom, pan, axis,
+smoothing and the cursor of one are those of all; the logarithmic scale is each one's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
+from functools import partial
+from threading import Lock, Thread
 from typing import ClassVar, Protocol
 
 from rich.text import Text
@@ -31,17 +32,22 @@ from tui.widgets.lines import Lines
 
 _PREPARE_ASIDE = 50_000
 """More new points than this are made ready in the reading thread and not in the panel's."""
+_POLL_SECONDS = 1.0
+_SAMPLED_SECONDS = 0.15
 
 
 class MetricsSource(Protocol):
-    """Where curves come from. Called from one thread at a time, which isn't the panel's; `poll` may take long."""
+    """Where curves come from; `runtime.run.metrics_reader.MetricsReader` is one.
+
+    Called from one thread at a time, which isn't the panel's.
+    """
 
     def poll(self) -> bool:
-        """Reads what is new; whether there was anything. A first call may only sample (then `exact` is false)."""
+        """Reads what is new; whether anything changed."""
 
     @property
     def exact(self) -> bool:
-        """Whether the series hold all points; if not, `poll` wants to be called again."""
+        """Whether the series hold all points; if not, more comes with later polls."""
 
     def names(self) -> list[str]:
         """The metrics that there are."""
@@ -52,14 +58,32 @@ class MetricsSource(Protocol):
     def replaced(self, name: str) -> Sequence[SeriesLike]:
         """The branches that later attempts replaced."""
 
+    def close(self) -> None:
+        """Nothing more is asked."""
+
 
 @dataclass
 class _Arrival:
     """What the reading thread hands over for one metric."""
 
     drawn: list[Drawn]
-    exact: bool
     model: ChartModel | None
+
+
+class _Read(Message, bubble=False):
+    """The reading thread is done."""
+
+    def __init__(
+        self,
+        source: MetricsSource,
+        exact: bool,
+        changed: bool,
+        names: list[str],
+        arrivals: dict[str, _Arrival],
+    ) -> None:
+        super().__init__()
+        self.source, self.exact, self.changed = source, exact, changed
+        self.names, self.arrivals = names, arrivals
 
 
 class _Rule(Widget):
@@ -68,14 +92,14 @@ class _Rule(Widget):
     DEFAULT_CSS = "_Rule { position: absolute; width: 1; }"
 
     def render(self) -> Text:
-        return Text("\n".join("│" * 1 for _row in range(self.size.height)), theme.style("faint"))
+        return Text.assemble(("\n".join("│" * self.size.height), theme.style("faint")))
 
 
 class ChartGrid(Widget):
-    """See the module's text. The chart with the focus is in `focused_chart`."""
+    """See the module's text. Posts `Shown` when other metrics are on screen."""
 
     DEFAULT_CSS = """
-    ChartGrid { width: 1fr; height: 1fr; layers: charts; }
+    ChartGrid { width: 1fr; height: 1fr; }
     ChartGrid > Chart { position: absolute; }
     ChartGrid > Lines { position: absolute; height: 1; }
     """
@@ -86,7 +110,6 @@ class ChartGrid(Widget):
         Binding("down", "neighbour(0, 1)", show=False),
         Binding("pageup", "turn(-1)", show=False),
         Binding("pagedown", "turn(1)", show=False),
-        Binding("z", "maximise", show=False, id="maximise_chart"),
     ]
 
     class Shown(Message):
@@ -99,14 +122,16 @@ class ChartGrid(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.names: list[str] = []
-        self.page = self.pages = 0
+        self.page, self.pages = 0, 1
         self.empty_text = ""
         self.tokens_per_step: float | None = None
         self._source: MetricsSource | None = None
         self._lock = Lock()
         self._reading = self._again = False
         self._models: dict[str, ChartModel] = {}
-        self._sampled: set[str] = set()
+        self._current: set[str] = set()
+        """The metrics whose newest points have been fetched."""
+        self._sampled = False
         self._charts: list[Chart] = []
         self._places: list[Place] = []
         self._on_screen: list[str] = []
@@ -117,101 +142,131 @@ class ChartGrid(Widget):
         yield self._rule
         yield self._foot
 
+    def on_mount(self) -> None:
+        self._arrange()
+        self.changed()
+        self.set_interval(_POLL_SECONDS, self.changed)
+
+    def on_unmount(self) -> None:
+        self._close(self._source)
+
     # -- the source
 
     def set_source(self, source: MetricsSource | None, tokens_per_step: float | None = None) -> None:
-        """Shows the metrics of another run, or of none."""
-        self._source = source
-        self.tokens_per_step = tokens_per_step
-        self.names, self._models, self._sampled, self._alone, self.page = [], {}, set(), None, 0
+        """Shows the metrics of another run, or of none; the one before is closed."""
+        self._close(self._source)
+        self._source, self.tokens_per_step = source, tokens_per_step
+        self.names, self._models, self._current = [], {}, set()
+        self._sampled, self._alone, self.page = False, None, 0
         self._arrange()
         self.changed()
 
+    def _close(self, source: MetricsSource | None) -> None:
+        """In a thread, and after whoever reads there: closing may write a cache."""
+        lock = self._lock
+
+        def work() -> None:
+            if source is not None:
+                with lock:
+                    source.close()
+
+        if source is not None:
+            Thread(target=work, name="close metrics").start()
+
     def changed(self) -> None:
-        """There may be something new: it is read in a thread. Cheap to call; calls during a reading become one."""
-        if self._source is None or not self.is_attached:
+        """There may be something new: reads it, unless the grid can't be seen. Cheap to call."""
+        if self._source is None or not self.is_attached or not self.size or not self.screen.is_current:
             return
-        self._again = True
-        if not self._reading:
-            self._reading = True
-            self.run_worker(self._read, thread=True, group="metrics", exit_on_error=True)
+        if self._reading:
+            self._again = True
+            return
+        self._reading, self._again = True, False
+        read = partial(self._read, self._source, frozenset(self._current))
+        self.run_worker(read, thread=True, group="metrics")
 
-    def _read(self) -> None:
-        worker = get_current_worker()
-        while self._again and not worker.is_cancelled:
-            self._again = False
-            source = self._source
-            if source is None:
-                break
-            with self._lock:
-                source.poll()
-                exact, names = source.exact, ordered(source.names())
-                arrivals = {name: self._fetch(source, name, exact) for name in self._visible(names)}
-            self._again = self._again or not exact
-            if not worker.is_cancelled:
-                self.app.call_from_thread(self._arrived, source, names, arrivals)
-        self._reading = False
+    def _read(self, source: MetricsSource, current: frozenset[str]) -> None:
+        with self._lock:
+            changed = source.poll()
+            names = ordered(source.names())
+            wanted = [name for name in self._visible(names) if changed or name not in current]
+            arrivals = {name: self._fetch(source, name) for name in wanted}
+            exact = source.exact
+        if not get_current_worker().is_cancelled:
+            self.post_message(_Read(source, exact, changed, names, arrivals))
 
-    def _fetch(self, source: MetricsSource, name: str, exact: bool) -> _Arrival:
-        live, branches = source.series(name), source.replaced(name)
-        drawn = [Drawn(live), *(Drawn(branch, "past") for branch in branches)]
+    def _fetch(self, source: MetricsSource, name: str) -> _Arrival:
+        live = source.series(name)
+        drawn = [Drawn(live), *(Drawn(branch, "past") for branch in source.replaced(name))]
         known = self._models.get(name)
         fresh = None
         if len(live.step) - (known.points if known is not None else 0) > _PREPARE_ASIDE:
             fresh = ChartModel()
+            fresh.tokens_per_step = self.tokens_per_step
             if known is not None:
                 fresh.look_like(known)
-                fresh.log = known.log
-            fresh.tokens_per_step = self.tokens_per_step
             fresh.set_series(drawn)
-        return _Arrival(drawn, exact, fresh)
+        return _Arrival(drawn, fresh)
 
-    def _arrived(self, source: MetricsSource, names: list[str], arrivals: dict[str, _Arrival]) -> None:
-        if source is not self._source:
+    def on__read(self, message: _Read) -> None:
+        self._reading = False
+        if message.source is not self._source:
+            self.changed()
             return
-        for name, arrival in arrivals.items():
-            model = self._model(name)
-            if arrival.model is not None:
-                arrival.model.look_like(model)
-                arrival.model.log = model.log
-                self._models[name] = arrival.model
-            else:
-                model.set_series(arrival.drawn)
-            (self._sampled.discard if arrival.exact else self._sampled.add)(name)
-        if names != self.names:
-            self.names = names
+        sampled, self._sampled = self._sampled, not message.exact
+        if message.changed:
+            self._current.clear()
+        redrawn = {name for name, arrival in message.arrivals.items() if self._take(name, arrival)}
+        if message.names != self.names:
+            self.names = message.names
             self._arrange()
         for chart, name in zip(self._charts, self._on_screen, strict=False):
-            if name in arrivals:
-                chart.set_model(name, self._models[name], name in self._sampled)
+            if name in redrawn or sampled != self._sampled:
+                chart.set_model(name, self._models[name], self._sampled)
+        if not message.exact:
+            self.set_timer(_SAMPLED_SECONDS, self.changed)
+        elif self._again:
+            self.changed()
+
+    def _take(self, name: str, arrival: _Arrival) -> bool:
+        self._current.add(name)
+        model = self._model(name)
+        if arrival.model is None:
+            return model.set_series(arrival.drawn)
+        arrival.model.look_like(model)
+        arrival.model.log = model.log
+        self._models[name] = arrival.model
+        return True
 
     def _model(self, name: str) -> ChartModel:
         model = self._models.get(name)
         if model is None:
-            model = self._models[name] = ChartModel()
+            model = ChartModel()
             model.tokens_per_step = self.tokens_per_step
-            other = next((known for known in self._models.values() if known is not model), None)
-            if other is not None:
+            for other in self._models.values():
                 model.look_like(other)
+                break
+            self._models[name] = model
         return model
 
     # -- what is where
 
-    def _visible(self, names: list[str]) -> list[str]:
-        if self._alone in names:
-            return [self._alone] if self._alone is not None else []
+    def _slots(self, names: Sequence[str]) -> tuple[list[Place], list[str], int]:
+        """The places, the metrics in them, and how many pages there are."""
         width, height = self.size
+        if not names:
+            return [Place(0, 0, width, height)], [], 1
+        if self._alone in names:
+            return [Place(0, 0, width, height)], [str(self._alone)], 1
         places = arrange(width, height, len(names))
-        shown, pages = page_of(names, len(places), self.page) if names else ([], 0)
-        if pages > 1:
-            places = arrange(width, height - 1, len(names))
-            shown, pages = page_of(names, len(places), self.page)
-        return shown
+        if len(places) < len(names):
+            places = arrange(width, height - 1, len(names))  # the last row says which page it is
+        shown, pages = page_of(names, len(places), self.page)
+        return places[: len(shown)], shown, pages
+
+    def _visible(self, names: Sequence[str]) -> list[str]:
+        return self._slots(names)[1]
 
     def on_resize(self) -> None:
-        self._arrange()
-
-    def on_mount(self) -> None:
         self._arrange()
         self.changed()
 
@@ -219,49 +274,36 @@ class ChartGrid(Widget):
         """Puts the charts in their places, as many as there is room for."""
         if not self.is_attached or not self.size:
             return
-        width, height = self.size
-        shown = self._visible(self.names)
-        self.pages = 1
-        if self._alone is None and len(shown) < len(self.names):
-            self.pages = page_of(self.names, len(arrange(width, height - 1, len(self.names))), self.page)[1]
+        self._places, shown, self.pages = self._slots(self.names)
         self.page = min(self.page, self.pages - 1)
-        room = height - (1 if self.pages > 1 else 0)
-        count = max(len(shown), 1)
-        places = (
-            [Place(0, 0, width, room)]
-            if count == 1
-            else arrange(width, room, count if self.pages == 1 else len(self.names))
-        )
-        self._places = places[:count]
-        missing = count - len(self._charts)
-        if missing > 0:
-            fresh = [Chart() for _number in range(missing)]
-            self._charts.extend(fresh)
-            self.mount_all(fresh)
+        missing = [Chart() for _number in range(len(self._places) - len(self._charts))]
+        if missing:
+            self._charts.extend(missing)
+            self.mount_all(missing)
         for index, chart in enumerate(self._charts):
-            chart.display = index < count
-            if index < count:
+            chart.display = index < len(self._places)
+            if chart.display:
                 place = self._places[index]
                 chart.styles.offset = (place.x, place.y)
                 chart.styles.width, chart.styles.height = place.width, place.height
         for chart, name in zip(self._charts, shown, strict=False):
-            chart.set_model(name, self._model(name), name in self._sampled)
+            chart.set_model(name, self._model(name), self._sampled)
         if not shown:
             self._charts[0].empty_text = self.empty_text or _("waiting for the first logged step")
             self._charts[0].set_model("", ChartModel())
-        self._furniture(width, height, room)
+        self._furnish()
         if shown != self._on_screen:
             self._on_screen = shown
             self.post_message(self.Shown(shown, self.page, self.pages))
-            if any(self._models[name].empty for name in shown):
+            if not self._current.issuperset(shown):
                 self.changed()
 
-    def _furniture(self, width: int, height: int, room: int) -> None:
-        beside = len(self._places) > 1 and self._places[1].x > 0
-        self._rule.display = beside
-        if beside:
+    def _furnish(self) -> None:
+        width, height = self.size
+        self._rule.display = len(self._places) > 1 and self._places[1].x > 0
+        if self._rule.display:
             self._rule.styles.offset = (self._places[1].x - GAP + 1, 0)
-            self._rule.styles.height = room
+            self._rule.styles.height = self._places[0].height
         self._foot.display = self.pages > 1
         if self.pages > 1:
             self._foot.styles.offset = (0, height - 1)
@@ -279,29 +321,17 @@ class ChartGrid(Widget):
         return next((chart for chart in self._charts if chart.has_focus), None)
 
     def on_chart_changed(self, message: Chart.Changed) -> None:
-        """What one looks at, all look at."""
-        for chart, name in zip(self._charts, self._on_screen, strict=False):
-            if chart is not message.chart and self._models[name].look_like(message.chart.model):
-                chart.update_chart()
+        """What one chart looks at, all look at."""
+        visible = dict(zip(self._on_screen, self._charts, strict=False))
         for name, model in self._models.items():
-            if name not in self._on_screen:
-                model.look_like(message.chart.model)
+            if model is not message.chart.model and model.look_like(message.chart.model) and name in visible:
+                visible[name].update_chart()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "turn":
             return self.pages > 1 or self._alone is not None
         if action == "neighbour":
-            chart = self.focused_chart
-            if chart is None or self._alone is not None:
-                return False
-            dx, dy = parameters
-            assert isinstance(dx, int)
-            assert isinstance(dy, int)
-            return neighbour(self._places, self._charts.index(chart), dx, dy) is not None or (
-                dx > 0 and self.pages > 1
-            )
-        if action == "maximise":
-            return self.focused_chart is not None and (self._alone is not None or len(self.names) > 1)
+            return self.focused_chart is not None and self._alone is None
         return True
 
     def action_neighbour(self, dx: int, dy: int) -> None:
@@ -311,7 +341,7 @@ class ChartGrid(Widget):
         target = neighbour(self._places, self._charts.index(chart), dx, dy)
         if target is not None:
             self._charts[target].focus()
-        elif dx > 0:
+        elif dx > 0 or dy > 0:
             self.action_turn(1)
 
     def action_turn(self, direction: int) -> None:
@@ -320,20 +350,18 @@ class ChartGrid(Widget):
             position = self.names.index(self._alone) + direction
             self._alone = self.names[position % len(self.names)]
         else:
-            self.page = (self.page + direction) % max(self.pages, 1)
+            self.page = (self.page + direction) % self.pages
         self._arrange()
 
-    def action_maximise(self) -> None:
-        """The focused chart alone (and its pane, where the page knows panes), and back."""
-        chart = self.focused_chart
-        if chart is None:
-            return
-        index = self._charts.index(chart)
-        if self._alone is None:
-            self._alone = self._on_screen[index]
-            self._charts[0].focus()
-        else:
-            back, self._alone = self._alone, None
-            self._arrange()
-            self._charts[self._on_screen.index(back) if back in self._on_screen else 0].focus()
+    def zoom_changed(self, zoomed: bool) -> None:
+        """The page gives the grid all its room, or has taken it back: the focused chart alone, or all
+        again.
+        """
+        chart, back = self.focused_chart, self._alone
+        self._alone = None
+        if zoomed and chart is not None and self._on_screen:
+            self._alone = self._on_screen[self._charts.index(chart)]
         self._arrange()
+        focus = self._on_screen.index(back) if back in self._on_screen else 0
+        if chart is not None:
+            self._charts[focus].focus()

@@ -91,7 +91,9 @@ def page_of(names: Sequence[str], slots: int, page: int) -> tuple[list[str], int
 
 
 def neighbour(places: Sequence[Place], index: int, dx: int, dy: int) -> int | None:
-    """The chart next to `index` in a direction: the nearest one on that side, with the least sideways distance."""
+    """The chart next to `index` in a direction: the nearest one on that side, with the least sideways
+    distance.
+    """
     here = places[index]
     best: tuple[float, int] | None = None
     for other, place in enumerate(places):

@@ -24,7 +24,7 @@ def text_strip(text: Text, width: int, base: Style) -> Strip:
     if text.style:  # Rich leaves it out where a text has no spans
         base = base + _console().get_style(text.style)
     strip = Strip(Segment.apply_style(segments, base))
-    return strip.adjust_cell_length(width, base)
+    return strip.adjust_cell_length(width, base).simplify()
 
 
 _CONSOLES: list[object] = []
