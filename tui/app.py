@@ -121,8 +121,9 @@ class HeadnodeApp(App[None]):
         return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, Page))
 
     def _tick(self) -> None:
-        self.page.query_one(Header).update_header()
-        self.page.tick()
+        if self.page.query(Header):  # not yet composed a moment after it was opened
+            self.page.query_one(Header).update_header()
+            self.page.tick()
 
     # -- what the store says
 
