@@ -4,7 +4,7 @@
     chart.set_series("train/loss", [Drawn(series), Drawn(old_branch, role="past")])
 
 The picture is made again only when the data, the size or the view changed, and of that only the changed
-lines are sent to the terminal. A hidden chart takes new data and draws it when it is shown again.
+lines are sent to the terminal.
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ class Chart(Widget, can_focus=True):
         self.update_chart()
 
     def update_chart(self) -> None:
-        """Draws anew and sends the lines that changed. Nothing is done while the chart can't be seen."""
+        """Draws anew and sends the lines that changed."""
         self._stale = True
-        if not self.is_attached or not self.size or not self.screen.is_current:
+        if not self.is_attached or not self.size:
             return
         before = self._rows
         self._draw()

@@ -35,8 +35,6 @@ class Pane(Vertical):
     DEFAULT_CSS = """
     Pane { height: 1fr; width: 1fr; }
     Pane:focus-within > PaneTitle { color: $accent; text-style: bold; }
-    Pane.-zoomed-away, .-zoomed-away { display: none; }
-    .-zoomed { width: 1fr !important; height: 1fr !important; max-height: 100% !important; }
     """
 
     def __init__(
