@@ -14,6 +14,7 @@ prepare_terminal()
 from textual import events  # noqa: E402
 from textual.app import App, SystemCommand  # noqa: E402
 from textual.binding import Binding  # noqa: E402
+from textual.command import CommandPalette  # noqa: E402
 from textual.keys import _character_to_key  # noqa: E402
 from textual.screen import Screen  # noqa: E402
 
@@ -121,7 +122,7 @@ class HeadnodeApp(App[None]):
         return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, Page))
 
     def _tick(self) -> None:
-        if self.page.query(Header):  # not yet composed a moment after it was opened
+        if self.page.is_mounted:  # not yet composed a moment after it was opened
             self.page.query_one(Header).update_header()
             self.page.tick()
 
@@ -329,6 +330,11 @@ class HeadnodeApp(App[None]):
         if text:
             self.copy_to_clipboard(clean(text, newlines=True))
             self.say(_("Copied"))
+
+    def action_command_palette(self) -> None:
+        if self.use_command_palette and not CommandPalette.is_open(self):
+            placeholder = _("a page, run, profile, language or theme")
+            self.push_screen(CommandPalette(placeholder=placeholder, id="--command-palette"))
 
     def action_help(self) -> None:
         from tui.dialogs.help import HelpDialog

@@ -230,9 +230,9 @@ def hang_detail(evidence: Mapping[str, Any]) -> str:
 def _next(record: RunRecord) -> str:
     checkpoint = record.summary.checkpoint
     go_on = (
-        _("r continues from the checkpoint of step {step}.").format(step=count(checkpoint["step"]))
+        _("r resumes from step {step}.").format(step=count(checkpoint["step"]))
         if checkpoint
-        else _("There is no checkpoint of it yet: n starts a new run.")
+        else _("It has no checkpoint to resume from; n starts a new run.")
     )
     advice = {
         "oom_device": _("A smaller train.micro_batch needs less memory and keeps the global batch."),
@@ -249,4 +249,4 @@ def _next(record: RunRecord) -> str:
         return _("It may hold device memory until the driver lets go of it or the machine is restarted.")
     if record.reason == "bad_profile":
         return advice
-    return f"{advice} {go_on}".strip() if advice else go_on
+    return _("{first} {second}").format(first=advice, second=go_on) if advice else go_on

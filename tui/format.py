@@ -67,8 +67,8 @@ def duration(seconds: float | None, parts: int = 2) -> str:
             if parts > 1 and index + 1 < len(units) and left // length < 10:
                 rest, (next_length, next_template) = left % length, units[index + 1]
                 if rest // next_length:
-                    text += i18n.pgettext("between the parts of a duration", " ") + next_template.format(
-                        number=rest // next_length
+                    text = i18n._("{first} {second}").format(
+                        first=text, second=next_template.format(number=rest // next_length)
                     )
             return text
     raise AssertionError("the last unit always matches")

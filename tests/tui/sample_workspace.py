@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables)
 """A workspace with a run in each state, written through the run directory's own writers.
 
 `python tests/tui/sample_workspace.py DIR` makes one to look at, with ages counted from now; `--live` goes on

@@ -74,7 +74,7 @@ class Dialog(ModalScreen[Result]):
         with Vertical(id="dialog") as window:
             yield from self.content()
             yield Lines(choice_lines(self.choices()), id="choices")
-        window.border_title = Content(f" {self.title_text()} ")
+        window.border_title = Content(self.title_text())
 
     def on_key(self, event: events.Key) -> None:
         for choice in self.choices():

@@ -220,7 +220,8 @@ class Page(Screen[None]):
     zoomed: Widget | None = None
 
     def _pane(self) -> Widget | None:
-        """The pane with the focus, or a widget that says by `zoom_changed(zoomed)` that it can fill a page."""
+        """The pane with the focus, or a widget that says by `zoom_changed(zoomed)` that it can fill a
+        page."""
         nodes = self.focused.ancestors_with_self if self.focused is not None else []
         return next(
             (

@@ -334,4 +334,6 @@ def since_line(ended: list[RunView], away: float) -> Text | None:
         text = _("{failed}: {reason} ({run}), enter to see why").format(failed=text, reason=why, run=where)
         parts.append(Text(text, theme.style("failed")))
     head = _("Since you left ({age}):").format(age=duration(away, parts=1))
-    return Text.assemble((head + " ", theme.style("bold text")), Text(", ", theme.style("muted")).join(parts))
+    return Text.assemble(
+        (head + " ", theme.style("bold text")), Text(_(", "), theme.style("muted")).join(parts)
+    )

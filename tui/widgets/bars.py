@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rich.text import Text
 
@@ -56,4 +57,4 @@ def sparkline(values: Sequence[float], width: int) -> str:
 def _resampled(values: Sequence[float], points: int) -> list[float]:
     """`points` means over equal parts."""
     edges = [round(index * len(values) / points) for index in range(points + 1)]
-    return [sum(values[a:b]) / (b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    return [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]

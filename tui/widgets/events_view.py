@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 
 from tui import describe_events, theme
 from tui.i18n import _
-from tui.widgets.lines import Lines
+from tui.widgets.lines import Lines, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from runtime.run.events import Event
 
 _KEPT = 500
+_TIME = 7  # cells
 
 
-def event_lines(events: Sequence[Event], now: float) -> list[Text]:
-    """One line an event that a person wants to know of; a repeated sentence is shown once."""
+def event_lines(events: Sequence[Event], now: float, width: int) -> list[Text]:
+    """Newest first, each event that a person wants to know of, wrapped at `width`; a repeated one is shown
+    once."""
     lines: list[Text] = []
     today, last = time.localtime(now)[:3], ""
     for event in reversed(events[-_KEPT:]):
@@ -33,7 +35,9 @@ def event_lines(events: Sequence[Event], now: float) -> list[Text]:
         moment = time.localtime(event.time)
         shown = time.strftime("%H:%M" if moment[:3] == today else "%m-%d", moment)
         style = theme.style(describe_events.style(event))
-        lines.append(Text.assemble((f"{shown:<5}  ", theme.style("muted")), (sentence, style)))
+        first, *rest = wrapped(sentence, style, max(12, width - _TIME)) or [Text()]
+        lines.append(Text.assemble((f"{shown:<{_TIME}}", theme.style("muted")), first))
+        lines += [Text.assemble(" " * _TIME, line) for line in rest]
     return lines
 
 
@@ -42,12 +46,20 @@ class EventsView(VerticalScroll):
 
     DEFAULT_CSS = "EventsView { height: 1fr; padding: 0 1; } EventsView > Lines { width: 100%; }"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: tuple[Sequence[Event], float] = ((), 0.0)
+
     def compose(self) -> ComposeResult:
         yield Lines()
 
+    def on_resize(self) -> None:
+        self.update_events(*self._shown)
+
     def update_events(self, events: Sequence[Event], now: float) -> None:
         """Shows these events."""
-        lines = event_lines(events, now)
+        self._shown = (events, now)
+        lines = event_lines(events, now, self.scrollable_content_region.width)
         self.query_one(Lines).show(lines or [Text(_("nothing has happened yet"), theme.style("faint"))])
 
     def copy_text(self) -> str:

@@ -13,8 +13,8 @@ from tui.widgets.lines import Lines
 
 _ALWAYS = ("help", "quit")
 _LEAST_NEEDED = (
-    "palette", "copy", "sort", "zoom_out", "pan_left", "pan_right", "find_previous", "times", "wrap", "axis", "maximise",
-    "log_scale", "mark", "next_pane", "filter",
+    "palette", "copy", "sort", "zoom_out", "pan_left", "pan_right", "find_previous", "times", "wrap", "axis",
+    "maximise", "log_scale", "mark", "next_pane", "filter",
 )  # fmt: skip
 
 
