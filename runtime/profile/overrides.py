@@ -8,7 +8,7 @@ from dataclasses import replace
 from runtime.messages import N_
 from runtime.profile.errors import Problem, ProfileError, printable, refusal, shortened
 from runtime.profile.nodes import Entry, ListNode, MapNode, Mark, Node, ScalarNode, merged
-from runtime.profile.parsing import parse
+from runtime.profile.parsing import DEEPEST, parse
 from runtime.profile.reading import LARGEST, check_characters
 
 _LONGEST_SHOWN = 60
@@ -38,6 +38,8 @@ def _apply(root: Node, override: str) -> Node:
     label = _label(address.strip(), text) if equals else _label(override, None)
     if not equals or not all(path):
         raise refusal(N_("an override is written key=value, such as train.steps=100"), file=label)
+    if len(path) > DEEPEST:
+        raise refusal(N_("the values are nested more than {depth} levels deep"), file=label, depth=DEEPEST)
     if path[0] == "extends":
         raise refusal(
             N_("can't be overridden; write a profile that extends another"), file=label, key="extends"
@@ -89,9 +91,9 @@ def _laid(node: Node | None, path: Sequence[str], value: Node, mark: Mark, above
         return value if node is None else merged(node, value, above)
     key, *rest = path
     if isinstance(node, ListNode):
-        if not key.isdecimal() or int(key[:9]) >= len(node.items):
+        if not key.isdecimal() or len(key) > 9 or int(key) >= len(node.items):
             raise refusal(
-                N_("the list has {count} entries, counted from 0; there is no {index}"),
+                N_("there is no entry {index}; the list has {count}, counted from 0"),
                 file=mark.file,
                 key=".".join(above),
                 count=len(node.items),

@@ -1,5 +1,11 @@
 """Profiles for tests to bend."""
 
+from __future__ import annotations
+
+import pytest
+
+from runtime.profile import ProfileError, loads
+
 PRETRAIN = """\
 job: pretrain
 model:
@@ -46,3 +52,10 @@ job: command
 command:
   argv: [python3, train.py]
 """
+
+
+def problems(text: str, *overrides: str) -> list[str]:
+    """What is wrong with the profile in `text`, each problem as its line."""
+    with pytest.raises(ProfileError) as caught:
+        loads(text, overrides)
+    return [str(problem) for problem in caught.value.problems]
