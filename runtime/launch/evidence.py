@@ -165,6 +165,11 @@ class Evidence:
         return frozenset(rank.rank for rank in self.ranks if not rank.ended)
 
     @property
+    def living(self) -> bool:
+        """Whether any rank is seen to live; one whose end isn't reported yet may be gone already."""
+        return any(rank.status == "alive" and not rank.ended for rank in self.ranks)
+
+    @property
     def all_ended(self) -> bool:
         """Every rank has ended; also where none was ever born because the agent is gone."""
         if not self.ranks:

@@ -180,6 +180,11 @@ def _supervise(run: RunDirectory, _: int) -> int:
     except OSError as error:
         word.write(b"1" + str(error).encode())
         raise
+    record = read_record(run)
+    if record is not None and record.ended_state:
+        release_epoch(run, epoch)  # it ended while we were on our way
+        word.write(b"3")
+        return HELD
     wakeup, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     become_subreaper()

@@ -25,10 +25,10 @@ def trouble(record: RunRecord, evidence: Evidence) -> list[Action]:
         }
         return [Enter("stopping"), *begin_stop(evidence, "preempted", True, detail=facts)]
     broken = [rank.rank for rank in evidence.ranks if rank.ended and _broken(rank, evidence)]
-    if broken and evidence.alive:
+    if broken and evidence.living:
         # The others wait for it in a collective and can't reach a step boundary any more.
         return [Enter("stopping"), *begin_terminate(evidence, "crash", "ranks", {"ranks": broken})]
-    if evidence.agent.status == "gone" and evidence.alive:
+    if evidence.agent.status == "gone" and evidence.living:
         # The ranks are well, but nobody would learn how they end: they may save before the next attempt.
         return [Enter("stopping"), *begin_stop(evidence, "agent", True, detail={"process": "agent"})]
     if any(hangs(rank) for rank in evidence.ranks):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -62,9 +63,8 @@ def launch(workspace: Workspace) -> Launch:
 
     def run(*argv: str, **section: Any) -> RunDirectory:
         section = {"stop_grace": 1.0, "kill_grace": 1.0, "restart_delay": 0.1, **section}
-        text = f"name: program\njob: command\ncommand: {{argv: {list(argv)!r}}}\nlaunch: {section!r}\n"
-        text = text.replace("None", "null").replace("True", "true")
-        return operations.launch(workspace, loads(text), by="test")
+        profile = {"name": "program", "job": "command", "command": {"argv": argv}, "launch": section}
+        return operations.launch(workspace, loads(json.dumps(profile)), by="test")
 
     return run
 
@@ -77,18 +77,16 @@ def launch_worker(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Laun
 
     def run(steps: int = 1000, env: dict[str, str] | None = None, **section: Any) -> RunDirectory:
         section = {"stop_grace": 5.0, "kill_grace": 1.0, "restart_delay": 0.1, "device": "cpu", **section}
-        section["env"] = {**(env or {})}
-        text = f"""
-name: worker
-job: pretrain
-model:
-  {{architecture: gpt2, layers: 1, width: 64, heads: 1, mlp_width: 128, context_length: 32, vocabulary_size: 512}}
-data: {{sources: [{{path: text.txt}}], tokenizer: {{train: {{vocabulary_size: 300}}}}, sequence_length: 32}}
-train: {{steps: {steps}, batch: 4, threads: 1}}
-launch: {section!r}
-"""
-        text = text.replace("None", "null").replace("True", "true")
-        return operations.launch(workspace, loads(text), by="test")
+        shape = {"architecture": "gpt2", "layers": 1, "width": 64, "heads": 1, "mlp_width": 128}
+        profile = {
+            "name": "worker",
+            "job": "pretrain",
+            "model": {**shape, "context_length": 32, "vocabulary_size": 512},
+            "data": {"sources": [{"path": "text.txt"}], "tokenizer": {"train": {"vocabulary_size": 300}}},
+            "train": {"steps": steps, "batch": 4, "threads": 1},
+            "launch": {**section, "env": env or {}},
+        }
+        return operations.launch(workspace, loads(json.dumps(profile)), by="test")
 
     return run
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,7 @@ def test_a_training_run_that_hears_nothing_is_escalated_stage_by_stage(launch_wo
     assert (record.state, record.evidence["stage"]) == ("stopped", "kill")
     stages = [event for event in read_events(run) if event.event in ("stop_ordered", "sigterm", "sigkill")]
     assert [event.event for event in stages] == ["stop_ordered", "sigterm", "sigkill"]
-    assert all(after.time - before.time >= 0.4 for before, after in zip(stages, stages[1:], strict=False))
+    assert all(after.time - before.time >= 0.4 for before, after in pairwise(stages))
 
 
 def test_a_run_can_be_stopped_while_it_starts(launch_worker: Launch) -> None:
