@@ -53,8 +53,7 @@ def metrics(context: Context) -> int:
         raise UsageError(N_("--csv and --json exclude each other"))
     run = context.run(options.run)
     reader = MetricsReader(context.readable(run.metrics))
-    while reader.poll():
-        pass
+    reader.load()
     names = _wanted(reader, options.names, run.run_id)
     if options.csv:
         _csv(context, reader, names)
