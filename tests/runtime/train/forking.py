@@ -1,4 +1,4 @@
-"""Ranks as forked children of the test process: real processes and groups without the seconds of importing torch."""
+"""Ranks as forked children of the test process: real processes and groups without importing torch each time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run_ranks(
 ) -> list[int]:
     """Run `body` in `world_size` processes, each with its strategy; the exit codes (negative: the signal).
 
-    When one is killed the others are, as the agent of a node does. An exception in a child is printed, code 1.
+    When one is killed the others are, as the agent of a node does. An exception in a child: code 1.
     """
     torch.set_num_threads(1)
     rendezvous = directory / f"rendezvous-{time.monotonic_ns()}"

@@ -140,7 +140,10 @@ class TrainingRun:
                 self.kill()
                 raise TimeoutError(self.log())
             time.sleep(0.02)
-        return [process.returncode for process in self.processes]
+        codes = [process.returncode for process in self.processes]
+        if 1 in codes:
+            print(self.log(codes.index(1)))  # shown by pytest if the test then fails
+        return codes
 
     def train(
         self, world_size: int = 1, resume: str | None = None, env: Mapping[str, str] | None = None
