@@ -17,6 +17,9 @@ from tui.i18n import N_, _
 if TYPE_CHECKING:
     from runtime.run.record import RunRecord
 
+STEPPING = frozenset({"step", "evaluate", "checkpoint", "finish"})
+"""Phases of a run that has begun to train."""
+
 _PREPARING = {
     "tokenizer": N_("training the tokenizer"),
     "tokens": N_("turning text into tokens"),
@@ -48,29 +51,30 @@ def time_left(record: RunRecord) -> str:
     if record.ended_state:
         ended = record.ended or record.summary.updated
         return "" if ended is None else _("{age} ago").format(age=duration(time.time() - ended, parts=1))
-    return "" if record.summary.eta_seconds is None else duration(record.summary.eta_seconds)
+    left = record.summary.eta_seconds
+    return "" if left is None else _("{time} left").format(time=duration(left))
 
 
 def progress_line(record: RunRecord) -> str:
     """What a run does now, with rate and time left, in one line."""
     summary = record.summary
-    if record.state != "running" and record.state != "stopping":
+    if record.state not in ("starting", "running", "stopping"):
         return describe.word(record.state)
-    doing = describe.phase(summary.phase) or describe.word(record.state)
-    value = headline_loss(record)
+    preparing = _PREPARING.get(summary.phase or "")
+    doing = _(preparing) if preparing else describe.phase(summary.phase)
+    if record.state != "running" or not doing:
+        doing = join([describe.word(record.state), doing])
+    if summary.phase not in STEPPING:
+        return doing
+    value, speed, left = headline_loss(record), summary.tokens_per_second, summary.eta_seconds
     return join(
         [
-            describe.word(record.state) if record.state == "stopping" else "",
             doing,
             _step(record),
             share(record),
             "" if value is None else _("loss {loss}").format(loss=loss(value)),
-            ""
-            if summary.tokens_per_second is None
-            else _("{rate} tokens/s").format(rate=rate(summary.tokens_per_second)),
-            ""
-            if summary.eta_seconds is None
-            else _("{time} left").format(time=duration(summary.eta_seconds)),
+            "" if speed is None else _("{rate} tokens/s").format(rate=rate(speed)),
+            "" if left is None or not summary.step else _("{time} left").format(time=duration(left)),
         ]
     )
 

@@ -16,6 +16,7 @@ from tui.cli.parser import Parser, UsageProblem, parse, use_translations
 from tui.cli.text import wrap
 from tui.cli.verbs import GROUPS, VERBS
 from tui.format import pad
+from tui.store.memory import Memory
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 3
 INTERRUPTED = 130
@@ -27,10 +28,12 @@ def run(arguments: list[str]) -> int:
     Errors that its user can mend are one sentence on standard error; never a traceback for those.
     """
     prepare_streams()
-    i18n.setup(_language(arguments))
+    wanted = _language(arguments)
+    i18n.setup(wanted, stored=Memory().get("language"))
     use_translations()
     err = Output(sys.stderr)
     try:
+        _check_language(wanted)
         code = _dispatch(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough
@@ -93,6 +96,13 @@ def _language(arguments: Sequence[str]) -> str | None:
         if argument == "--lang" and position + 1 < len(arguments):
             return arguments[position + 1]
     return None
+
+
+def _check_language(wanted: str | None) -> None:
+    if wanted is not None and wanted.replace("-", "_").split("_")[0].lower() not in i18n.LANGUAGES:
+        problem = i18n._("there is no language {code}; there are {codes}")
+        codes = ", ".join(i18n.LANGUAGES)
+        raise UsageProblem(problem.format(code=repr(clean(wanted)), codes=codes), "", "headnode")
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -21,7 +21,6 @@ POLL_SECONDS = 0.2
 _EXIT_CODES = {"completed": 0, "stopped": 3}
 DETACHED = 130
 _ADOPT_SECONDS = 2.0
-_STEPPING = frozenset({"step", "evaluate", "checkpoint", "finish"})
 
 
 def records(context: Context, run: RunDirectory) -> Iterator[RunRecord]:
@@ -65,7 +64,7 @@ def wait(
 
 def _line(run: RunDirectory, record: RunRecord) -> str:
     """What the run does. Before its first step that may be preparing data, as rank 0 reports it."""
-    if record.state == "running" and record.summary.phase not in _STEPPING:
+    if record.state in ("starting", "running") and record.summary.phase not in describing.STEPPING:
         from runtime.run.tail import read_last_records
 
         for report in read_last_records(run.attempt(record.attempt).report(0), 1, window=4096):

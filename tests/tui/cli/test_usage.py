@@ -66,6 +66,7 @@ def test_the_help_names_every_verb_and_the_exit_codes(cli: CommandLine) -> None:
         (["ls", "--workspace", "/nonexistent"], "/nonexistent"),
         (["metrics", "last", "--csv", "--json"], "--csv"),
         ([], "terminal"),
+        (["ls", "--lang", "xx"], "xx"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -206,6 +207,14 @@ def test_tables_fit_the_terminal(cli: CommandLine, new_run: NewRun, columns: int
     assert all(cell_len(line) <= columns for line in lines)
     assert "failed" in lines[1]
     assert lines[0].startswith("STATE")
+
+
+def test_the_language_chosen_in_the_panel_counts_here_too(cli: CommandLine, tmp_path: Path) -> None:
+    state = tmp_path / "home" / "state" / "headnode"
+    state.mkdir(parents=True)
+    (state / "panel.json").write_text('{"schema": 1, "language": "zh"}')
+    english = cli("ls", "--lang", "en").stdout
+    assert cli("ls").stdout == cli("ls", "--lang", "zh").stdout != english
 
 
 def test_chinese_is_aligned_by_cells(cli: CommandLine, new_run: NewRun) -> None:
