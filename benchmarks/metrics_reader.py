@@ -3,7 +3,8 @@
     python benchmarks/metrics_reader.py [--steps 1000000] [--repeat 5]
 
 Writes a metrics file of so many steps × 10 metrics (450 bytes a line) to a temporary directory, with a cache
-directory beside it, and prints the median and the worst of each. """
+directory beside it, and prints the median and the worst of each.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +95,8 @@ def timed(action: Callable[[], object]) -> float:
 
 def longest_wait(path: Path, cache: Path) -> float:
     """The longest that another thread of the process had to wait for the interpreter while the file was read,
-    in seconds."""
+    in seconds.
+    """
     worst = 0.0
     over = threading.Event()
 

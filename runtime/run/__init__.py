@@ -1,7 +1,8 @@
 """What happened: the run directory, its files, and who may write them.
 
 Names are loaded when they are first used: `from runtime.run import log` in a training script costs a few
-milliseconds."""
+milliseconds.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """`annotations/`: what people add to a run, one small JSON file a fact, so that nobody's write meets
-another's."""
+another's.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ def protect(run: RunDirectory, step: int, on: bool = True, by: str = "") -> None
 
 def protected_steps(run: RunDirectory) -> frozenset[int]:
     """The steps whose checkpoints are protected. The file's being there is the fact: a damaged one still
-    protects."""
+    protects.
+    """
     return frozenset(int(match[1]) for name in _names(run) if (match := _PROTECTED.fullmatch(name)))
 
 

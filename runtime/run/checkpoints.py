@@ -3,7 +3,8 @@ don't.
 
 Never unpickles or interprets anything. A directory is a checkpoint when it is named `step-<8 digits>` and its
 COMPLETE.json holds; `….tmp` is a save that was cut short (or is under way), `invalid-…` one that failed
-verification and was kept."""
+verification and was kept.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +65,8 @@ class Checkpoint:
     """A directory under `checkpoints/`.
 
     `bytes` on disk; `time` of saving (Unix seconds); `verified` when it was last verified as it lies there,
-    None for not yet; `problem` why it isn't complete, as far as that is known without reading it all."""
+    None for not yet; `problem` why it isn't complete, as far as that is known without reading it all.
+    """
 
     step: int
     path: Path
@@ -93,7 +95,8 @@ class Rejected:
 @dataclass(frozen=True)
 class Address:
     """`RUN@STEP` as a person writes it: a reference to a run (see Workspace.resolve), and a step unless it
-    was left out."""
+    was left out.
+    """
 
     run: str
     step: int | None
@@ -196,7 +199,8 @@ def _why(path: Path) -> Message | None:
 
 def find_checkpoint(run: RunDirectory, step: int) -> Checkpoint:
     """The checkpoint of exactly `step`. Raises UsageError, with the steps there are, where none is
-    complete."""
+    complete.
+    """
     checkpoints = list_checkpoints(run)
     for checkpoint in checkpoints:
         if checkpoint.step == step and checkpoint.path == run.checkpoint(step):
@@ -226,7 +230,8 @@ def newest_valid(
     the way to it.
 
     Saves that were cut short are never considered. Changes nothing: `invalidate` what was rejected when the
-    run's epoch is held."""
+    run's epoch is held.
+    """
     rejected: list[Rejected] = []
     for checkpoint in reversed(list_checkpoints(run)):
         if checkpoint.state == "partial" or _INVALID.fullmatch(checkpoint.name):
@@ -253,7 +258,8 @@ def invalidate(checkpoint: Checkpoint, problems: tuple[Message, ...] = ()) -> Pa
     returns the new path.
 
     The reasons are kept in INVALID.json inside. The caller holds the run's epoch. Raises HeadnodeError for
-    one of a newer version, OSError as the disk does."""
+    one of a newer version, OSError as the disk does.
+    """
     if checkpoint.state == "foreign":
         raise HeadnodeError(
             N_("{checkpoint} was written by a newer version of Headnode; it stays as it is"),
@@ -281,7 +287,8 @@ def delete_checkpoint(checkpoint: Checkpoint) -> None:
     whole one.
 
     The caller holds the run's epoch, or is the run's rank 0. Raises HeadnodeError for a protected one,
-    OSError as the disk does."""
+    OSError as the disk does.
+    """
     if checkpoint.protected:
         raise HeadnodeError(
             N_("checkpoint {step} is protected; lift that first"),
@@ -300,7 +307,8 @@ def delete_checkpoint(checkpoint: Checkpoint) -> None:
 
 def remove_partial(run: RunDirectory) -> list[int]:
     """Removes what saves and deletions left that were cut short; returns their steps. No save may be under
-    way."""
+    way.
+    """
     partial = [checkpoint for checkpoint in list_checkpoints(run) if checkpoint.state == "partial"]
     for checkpoint in partial:
         shutil.rmtree(checkpoint.path)

@@ -5,7 +5,8 @@ after that.
     step-00001000/        exists only whole
 
 It lists every file with size and SHA-256 and carries the SHA-256 of itself, so that any changed byte is
-found."""
+found.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class CheckpointFile:
 @dataclass(frozen=True)
 class CheckpointInfo:
     """What the trainer says about a checkpoint. `tokens`: trained so far; `time`: Unix seconds; `versions`:
-    of python, torch, transformers …"""
+    of python, torch, transformers …
+    """
 
     step: int
     tokens: int
@@ -73,7 +75,8 @@ class Complete(CheckpointInfo):
 
 def canonical_checksum(value: Mapping[str, Any]) -> str:
     """SHA-256 (hex) of the canonical JSON of `value` without its key `checksum`: keys sorted, no spaces,
-    ASCII."""
+    ASCII.
+    """
     content = {key: item for key, item in value.items() if key != "checksum"}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -108,7 +111,8 @@ def finalize(temporary: Path, final: Path | None = None) -> Path:
     new path.
 
     Raises FileExistsError where the name is taken, ValueError where COMPLETE.json isn't there, OSError as the
-    disk does."""
+    disk does.
+    """
     if final is None:
         final = temporary.with_name(temporary.name.removesuffix(TEMPORARY))
     if not (temporary / COMPLETE).is_file():
@@ -122,7 +126,8 @@ def finalize(temporary: Path, final: Path | None = None) -> Path:
 
 def is_inside(name: str) -> bool:
     """Whether `name` is the plain relative path of a file (no `..`, no empty or absolute one, no control
-    characters)."""
+    characters).
+    """
     parts = name.split("/")
     return (
         bool(name)
@@ -139,7 +144,8 @@ def read_complete(directory: Path) -> Complete | Message:
     directory's name.
 
     Returns the reason as a Message where it can't be trusted. Raises ForeignSchema where a newer version
-    wrote it."""
+    wrote it.
+    """
     value = read_json(directory / COMPLETE)
     if value is None:
         return Message(N_("{file} is missing or damaged"), {"file": COMPLETE})

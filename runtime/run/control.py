@@ -1,5 +1,6 @@
 """`control/`: the only way back to a run. Anybody drops a request in by rename; the supervisor answers it by
-events."""
+events.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ VERBS = ("stop", "save")
 @dataclass(frozen=True)
 class Request:
     """A request. `attempt` is the one it was meant for; `args` for stop: {"save": bool, "kill": bool}, for
-    save: {}."""
+    save: {}.
+    """
 
     id: str
     attempt: int
@@ -35,7 +37,8 @@ class Request:
 
     def close(self) -> None:
         """Removes the request's file; the supervisor does so once it has answered it for good (done or
-        refused)."""
+        refused).
+        """
         self.path.unlink(missing_ok=True)
 
 
@@ -51,7 +54,8 @@ def request(
     time.
 
     `attempt` is by default the present one. Raises HeadnodeError for a run that is read-only from here or has
-    no record, OSError as the disk does, and ValueError for an unknown verb."""
+    no record, OSError as the disk does, and ValueError for an unknown verb.
+    """
     if verb not in VERBS:
         raise ValueError(f"a request's verb is one of {', '.join(VERBS)}, not {verb!r}")
     record = read_record(run)
@@ -82,7 +86,8 @@ def request(
 
 def pending(run: RunDirectory) -> list[Request]:
     """The requests that lie in `control/`, oldest first. What is no request (torn, foreign, of another shape)
-    is left out."""
+    is left out.
+    """
     try:
         names = os.listdir(run.control)  # noqa: PTH208 (names only)
     except OSError:
@@ -113,7 +118,8 @@ def _read(path: Path) -> Request | None:
 
 def answered(run: RunDirectory, request_id: str) -> Event | None:
     """The latest answer to a request (`request_accepted`, then `request_done`; or `request_refused`), None so
-    far."""
+    far.
+    """
     answers = (
         event
         for event in read_events(run)

@@ -2,7 +2,8 @@
 
 A supervisor claims epoch n+1 by creating `supervisor-<n+1>.json`, which can succeed once only. It needs proof
 that the holder of n is gone (its process, see `identity`) or has released; silence is no proof. A holder that
-sees a higher epoch stops writing."""
+sees a higher epoch stops writing.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 @dataclass(frozen=True)
 class Holder:
     """Who holds an epoch. `identity` is None where its file can't be read (yet): then nothing is known about
-    the holder."""
+    the holder.
+    """
 
     epoch: int
     identity: Identity | None
@@ -64,7 +66,8 @@ class EpochHeld(HeadnodeError):
 
 def current_epoch(run: RunDirectory) -> int:
     """The highest epoch claimed so far, 0 where none was. Raises FileNotFoundError where the run is no
-    more."""
+    more.
+    """
     matches = (_NAME.fullmatch(name) for name in os.listdir(run.path))  # noqa: PTH208 (names only)
     return max((int(match[1]) for match in matches if match), default=0)
 
@@ -86,7 +89,8 @@ def take_epoch(run: RunDirectory, identity: Identity) -> int:
     """Makes the process `identity` the run's only writer and returns its epoch.
 
     Raises EpochHeld while the holder before is neither gone nor released, also for whoever loses a race.
-    OSError as the disk does."""
+    OSError as the disk does.
+    """
     while True:
         before = holder(run)
         if before is not None and not before.over:
@@ -108,7 +112,8 @@ def _content(epoch: int, identity: Identity, since: float | None, released: bool
 
 def _claim(path: Path, content: dict[str, Any]) -> bool:
     """Creates `path` with its content unless it exists. As a link to a finished file it is never seen
-    half-written."""
+    half-written.
+    """
     temporary = temporary_name(path)
     try:
         _create(temporary, content)
@@ -139,7 +144,8 @@ def _create(path: Path, content: dict[str, Any]) -> None:
 
 def release_epoch(run: RunDirectory, epoch: int) -> None:
     """Says that the holder of `epoch` writes no more; the next may come without proof. Only the holder calls
-    this."""
+    this.
+    """
     held = _read_holder(run, epoch)
     if held.identity is not None and not held.released:
         write_json_atomic(run.supervisor(epoch), _content(epoch, held.identity, held.since, released=True))
@@ -147,7 +153,8 @@ def release_epoch(run: RunDirectory, epoch: int) -> None:
 
 def still_mine(run: RunDirectory, epoch: int) -> bool:
     """Whether `epoch` is still the highest; a holder asks before it writes. False also where the run was
-    removed."""
+    removed.
+    """
     try:
         return current_epoch(run) == epoch
     except FileNotFoundError:

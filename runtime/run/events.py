@@ -48,7 +48,8 @@ ANSWERS = ("request_accepted", "request_refused", "request_done")
 @dataclass(frozen=True)
 class Event:
     """One event. `time` in Unix seconds; `detail` holds its fields by name (for an answer `request`, the
-    request's id)."""
+    request's id).
+    """
 
     time: float
     attempt: int
@@ -110,7 +111,8 @@ class EventWriter:
 
 class EventTail:
     """The events of a run as they come. `resets` changes where the file was replaced: forget those had
-    before."""
+    before.
+    """
 
     def __init__(self, path: Path) -> None:
         self._tail = JsonlTail(path)

@@ -1,5 +1,6 @@
 """`exit-<r>.json`: how a rank itself says that it ended, for a supervisor that isn't its parent and can't
-wait() for it."""
+wait() for it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ CRASH_CODE = 1
 @dataclass(frozen=True)
 class ExitRecord:
     """How a rank ended: `outcome` is one of OUTCOMES, `reason` a reason code, `error` one line for a person,
-    `step` the last step done, `time` in Unix seconds."""
+    `step` the last step done, `time` in Unix seconds.
+    """
 
     outcome: str
     reason: str | None

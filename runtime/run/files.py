@@ -4,7 +4,8 @@ A *document* (`run.json`, an exit record, a request …) is replaced as a whole:
 directory, fsync, rename, fsync of the directory. A *journal* (`events.jsonl`, `metrics.jsonl` …) only grows:
 each record is one `write()` on a descriptor opened with O_APPEND. Both are UTF-8 JSON with `"schema": 1`; a
 number that isn't finite is `"nan"`, `"inf"` or `"-inf"`. Readers reopen at every poll (NFS attributes lag)
-and take any content: half lines, truncation, rotation, noise."""
+and take any content: half lines, truncation, rotation, noise.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +58,8 @@ class ForeignSchema(HeadnodeError):
 
 def fsync_directory(path: Path) -> None:
     """Makes a rename or creation in `path` durable. File systems that can't (some FUSE and NFS) are left as
-    they are."""
+    they are.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -98,13 +100,15 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 def write_json_atomic(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
     """Replaces the document `path`; `"schema": 1` is added where `value` has none. Raises OSError as
-    `write_atomic`."""
+    `write_atomic`.
+    """
     write_atomic(path, encode({"schema": SCHEMA, **value}, indent=2) + b"\n", durable=durable)
 
 
 def read_bytes(path: Path) -> bytes | None:
     """The content of `path`, None where it is missing or may not be read. Raises OSError for faults of the
-    device."""
+    device.
+    """
     for last in (False, True):
         try:
             return path.read_bytes()

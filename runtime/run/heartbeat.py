@@ -2,7 +2,8 @@
 
 One line of fixed width, so that a beat is one `pwrite` and needs no rename. The sequence number stands at
 both ends: where they differ the reader met a write half-way, and looks again. There is no time in it: its age
-is the reader's own monotonic time since `seq` last changed, so that clocks needn't agree."""
+is the reader's own monotonic time since `seq` last changed, so that clocks needn't agree.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class Heartbeat:
 
 class HeartbeatWriter:
     """Beats for one rank. Any thread may beat. The rank's number is taken from the file's name unless it is
-    given."""
+    given.
+    """
 
     def __init__(self, path: Path, identity: Identity, rank: int | None = None) -> None:
         if rank is None:
@@ -50,7 +52,8 @@ class HeartbeatWriter:
 
     def beat(self, phase: str, step: int | None = None) -> None:
         """Writes one beat. Raises OSError as the disk does (ENOSPC at the first one only: later ones need no
-        space)."""
+        space).
+        """
         with self._lock:
             self._seq += 1
             where = f'"phase":{json.dumps(phase)},"step":{"null" if step is None else int(step)}'

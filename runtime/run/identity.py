@@ -1,5 +1,6 @@
 """Which process that was: pid numbers are reused, so a process is named by host, boot, pid namespace, pid and
-start time."""
+start time.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ class Identity:
     """A process, for good: two processes never have equal identities.
 
     `pid` is the number as seen in `pid_namespace` (the namespace of whoever made the identity), `start_ticks`
-    field 22 of /proc/<pid>/stat: clock ticks since the machine's boot. See proc(5)."""
+    field 22 of /proc/<pid>/stat: clock ticks since the machine's boot. See proc(5).
+    """
 
     host: str
     boot_id: str
@@ -60,7 +62,8 @@ class Identity:
         """Whether the process lives: `gone` is proof, `unknown` is all that can be said from here.
 
         A zombie is gone, a reused pid is gone, a process of an earlier boot of this host is gone. Another
-        host or pid namespace can't be judged from here."""
+        host or pid namespace can't be judged from here.
+        """
         if self.boot_id != boot_id():
             return "gone" if self.host == host_name() else "unknown"
         if self.pid_namespace != _pid_namespace():
@@ -100,7 +103,8 @@ def _stat(pid: int) -> _Stat | None:
 
 def _may_exist(pid: int) -> bool:
     """For a process that /proc doesn't show: it may be hidden from us (hidepid), or the look itself have
-    failed (EMFILE)."""
+    failed (EMFILE).
+    """
     if pid <= 0:
         return False
     try:

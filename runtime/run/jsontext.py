@@ -27,7 +27,8 @@ def plain(value: Any) -> Any:
 
 def number(value: object) -> float | None:
     """The float that a JSON value stands for (`"nan"`, `"inf"` and `"-inf"` included), None where it stands
-    for none."""
+    for none.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str) and value not in ("nan", "inf", "-inf"):

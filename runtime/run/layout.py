@@ -1,5 +1,6 @@
 """Where things lie in a run directory, and how one comes into being. Paths only: nothing here reads a file's
-content."""
+content.
+"""
 
 from __future__ import annotations
 
@@ -194,7 +195,8 @@ def _names(path: Path) -> list[str]:
 
 def new_run_id(profile_name: str, now: float | None = None) -> str:
     """`<UTC date>-<UTC time>-<profile>-<4 hex>`: sorts by time, never the same twice. `now` in Unix
-    seconds."""
+    seconds.
+    """
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     name = re.sub(r"[^a-z0-9.-]+", "-", profile_name.lower()).strip("-.")[:48] or "run"
     return f"{stamp}-{name}-{os.urandom(2).hex()}"
@@ -207,7 +209,8 @@ def create_run_directory(
     as JSON).
 
     It appears as a whole, by the rename of a hidden directory, or not at all. Raises FileExistsError where
-    the id is taken, and OSError as the disk does."""
+    the id is taken, and OSError as the disk does.
+    """
     logs = workspace.logs
     logs.mkdir(parents=True, exist_ok=True)
     final = logs / run_id

@@ -4,7 +4,8 @@
     log(step, {"train/loss": loss})
 
 Outside a run `log` does nothing, so that the same script also runs by hand. It is cheap to import and to
-call."""
+call.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class MetricsWriter:
         seconds.
 
         Raises TypeError or ValueError for what is no number and for a reserved name, OSError as the disk
-        does."""
+        does.
+        """
         row: dict[str, Any] = {
             "step": int(step),
             "time": time.time() if time_now is None else time_now,
@@ -68,7 +70,8 @@ class _Logger:
 
     def log(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
         """Writes and beats; a disk that refuses is told once, as a curve with a hole is no reason to end a
-        training."""
+        training.
+        """
         try:
             if self._writer is not None:
                 self._writer.write(step, values)
@@ -109,7 +112,8 @@ def log(step: int, values: Mapping[str, SupportsFloat], attempt: int | None = No
     Only rank 0 writes the values, so every rank may call it. In a `command` job each call is also the rank's
     heartbeat. Names have a section, as in `train/loss`: charts group by it. The run, the attempt and the rank
     come from the environment (HEADNODE_RUN_DIR, HEADNODE_ATTEMPT, RANK). Raises TypeError or ValueError for
-    values that are no numbers; a full disk is told once on standard error and doesn't end the training."""
+    values that are no numbers; a full disk is told once on standard error and doesn't end the training.
+    """
     global _logger
     run_directory = os.environ.get("HEADNODE_RUN_DIR")
     if not run_directory:

@@ -5,7 +5,8 @@ A segment is an immutable file that holds one block: the bytes [start, end) of t
 written aside and renamed, so any number of panels can read and write at a time. What doesn't fit the source
 any more (another inode, other bytes at its ends), is damaged (every array has a CRC) or of another version is
 no segment. Arrays are read when they are needed, by `pread`: a mapped file that somebody truncates would take
-the whole process down."""
+the whole process down.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +108,8 @@ class MetricsCache:
 
     def load(self, descriptor: int, start: int = 0) -> tuple[list[Block], int]:
         """The blocks that cover the open source from `start` on without a gap, and the offset where they
-        end."""
+        end.
+        """
         blocks: list[Block] = []
         end = start
         by_start: dict[int, list[tuple[int, Path]]] = {}
@@ -137,7 +139,8 @@ class MetricsCache:
 
     def save(self, block: Block, descriptor: int, start: int, end: int) -> Block | None:
         """Writes the block of the source's bytes [start, end); returns it as it is in the cache, None where
-        that can't be."""
+        that can't be.
+        """
         path = self.directory / f"{start:016x}-{end:016x}{_SUFFIX}"
         data = _encode(block, Mark.at(descriptor, end), start)
         try:

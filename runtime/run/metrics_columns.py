@@ -2,7 +2,8 @@
 
 A block is a stretch of the file: per row its step, time and attempt, and for each metric the rows that have
 it and their values. Metrics that are logged together share one array of rows, which is how their axis is
-found to be the same."""
+found to be the same.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ _Row = dict[str, Any]
 @dataclass(frozen=True)
 class Axis:
     """Step, time (Unix seconds, nan where a line has none) and attempt (1 where a line has none) of each
-    row."""
+    row.
+    """
 
     step: Ints
     time: Floats
@@ -75,7 +77,8 @@ class Block(Protocol):
 
     def pattern(self, name: str) -> int:
         """A number for the rows that a metric has: equal for those that share `rows`, -1 where it isn't in
-        this block."""
+        this block.
+        """
 
     def __len__(self) -> int: ...
 
@@ -134,7 +137,8 @@ def parse(data: bytes) -> MemoryBlock:
 
 def _load(data: bytes) -> list[Any]:
     """The values in `data`, hopefully objects. All lines are parsed as one JSON array where they can be: it
-    takes half the time."""
+    takes half the time.
+    """
     body = data[:-1] if data.endswith(b"\n") else data
     if not body:
         return []
@@ -185,7 +189,8 @@ def _group(rows: list[_Row]) -> dict[tuple[str, ...], list[int] | None]:
 
 def _matrix(rows: list[_Row], names: tuple[str, ...], members: list[int] | None) -> Floats:
     """The values of a group as [names, rows]. "nan", "inf" and "-inf" are numbers to numpy as they are to us,
-    null is nan."""
+    null is nan.
+    """
     chosen = rows if members is None else [rows[index] for index in members]
     count = len(chosen) * len(names)
     flat = np.fromiter(chain.from_iterable(map(dict.values, chosen)), np.float64, count)

@@ -2,7 +2,8 @@
 
 A thread sees to it. It lets helper processes parse (so that neither the interpreter nor a second core of the
 panel is held up), each a part of the file, and takes their work out of the cache; what they didn't do, for
-whatever reason, it parses itself."""
+whatever reason, it parses itself.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class Stretch:
     """What was read of a file from an offset on.
 
     `kept` are blocks in the cache (or in memory where there is none), `recent` follows them from
-    `recent_start` on and isn't in the cache; all end at `read_to`."""
+    `recent_start` on and isn't in the cache; all end at `read_to`.
+    """
 
     recent_start: int
     read_to: int
@@ -79,7 +81,8 @@ class Stretch:
 
 class ReadJob:
     """Reads the bytes from `mark` to `end`; when it is `done`, `result` is what it read, or `error` says why
-    it isn't all."""
+    it isn't all.
+    """
 
     def __init__(self, path: Path, cache: MetricsCache, mark: Mark, end: int) -> None:
         self.result = Stretch(mark.offset, mark.offset)

@@ -1,7 +1,8 @@
 """From blocks to the curve of a metric: what is live, and what a later attempt replaced.
 
 An attempt that starts at step s replaces what earlier ones logged at steps ≥ s. Within what is live the steps
-are strictly increasing; of several values for a step the last one counts."""
+are strictly increasing; of several values for a step the last one counts.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ class Series:
 
 def live_order(axis: Axis, starts: Mapping[int, int]) -> tuple[Ints | None, list[Ints]]:
     """Which rows are live, in order of step (None: all, as they stand), and those replaced, one array an
-    attempt."""
+    attempt.
+    """
     attempts = np.unique(axis.attempt)
     cut: dict[int, int] = {}
     lowest: int | None = None
@@ -107,7 +109,8 @@ class _Bundle:
     """The live lines of metrics that are logged together, and so share their axis.
 
     `order` maps the first `ordered` raw rows to live ones (None: as they stand); what came after was appended
-    in order."""
+    in order.
+    """
 
     step: _Growing
     time: _Growing
@@ -116,6 +119,7 @@ class _Bundle:
     ordered: int
     replaced: list[Ints]
     lines: dict[str, _Growing] = field(default_factory=dict)
+    past: dict[str, list[Series]] = field(default_factory=dict)
 
 
 class Lines:
@@ -195,8 +199,12 @@ class Lines:
         bundle = self._bundle(name)
         if bundle is None or not bundle.replaced:
             return []
-        axis, values = self._raw_axis(name), self._raw_values(name)
-        return [_series(name, axis.at(rows), values[rows], self.exact) for rows in bundle.replaced]
+        if name not in bundle.past:
+            axis, values = self._raw_axis(name), self._raw_values(name)
+            bundle.past[name] = [
+                _series(name, axis.at(rows), values[rows], self.exact) for rows in bundle.replaced
+            ]
+        return bundle.past[name]
 
     def _bundle(self, name: str) -> _Bundle | None:
         if name not in self._names:
@@ -246,7 +254,8 @@ def _series(name: str, axis: Axis, values: Floats, exact: bool) -> Series:
 
 def _extend(bundle: _Bundle, block: Block) -> bool:
     """Appends a block to a bundle; False where it doesn't simply go on, so that the bundle must be built
-    anew."""
+    anew.
+    """
     patterns = {block.pattern(name) for name in bundle.lines}
     if len(patterns) != 1:
         return False

@@ -27,7 +27,8 @@ _RECENT = 4 << 20
 
 def sample(path: Path, points: int = SAMPLE_POINTS) -> dict[str, Series]:
     """About `points` rows from all over a file as curves by name (`exact` is False); empty where it is
-    missing."""
+    missing.
+    """
     descriptor = open_source(path)
     if descriptor is None:
         return {}
@@ -42,7 +43,8 @@ class MetricsReader:
     """The metrics of a run; see `Series`.
 
     `poll` is for one thread at a time, best not the one that draws; the other methods are quick and safe from
-    any thread. `cache_dir` stands for the user's cache directory."""
+    any thread. `cache_dir` stands for the user's cache directory.
+    """
 
     def __init__(self, path: Path, cache_dir: Path | None = None) -> None:
         self.path = path
@@ -85,7 +87,8 @@ class MetricsReader:
 
     def load(self) -> bool:
         """Reads all there is, however long that takes: for who needs the exact curve and nothing before.
-        Otherwise as `poll`."""
+        Otherwise as `poll`.
+        """
         self._loaded = True
         changed = self.poll()
         while self._job is not None:
@@ -255,7 +258,8 @@ class MetricsReader:
 
     def _without_cache(self) -> Lines:
         """The cache turned out to be damaged: the next poll reads the file again, until then there is a
-        sample."""
+        sample.
+        """
         self._cache.discard()
         self._damaged = True
         if self._loaded:

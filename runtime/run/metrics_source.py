@@ -1,5 +1,6 @@
 """Reading stretches of a metrics file: whole lines from an offset on, and a sample of lines from all over
-it."""
+it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ _LARGE_WINDOW = 1 << 17
 @dataclass(frozen=True)
 class Mark:
     """What is known of the file up to `offset`: its inode, a digest of its first bytes, and the last bytes
-    before `offset`."""
+    before `offset`.
+    """
 
     inode: int
     offset: int
@@ -60,7 +62,8 @@ def whole_lines(descriptor: int, start: int, end: int) -> Iterator[tuple[bytes, 
     """Pieces of whole lines between the offsets, about CHUNK each, with the offset behind them.
 
     The half line at the end is left for later. A line of more than LONGEST_LINE bytes is passed over (an
-    empty piece)."""
+    empty piece).
+    """
     size = CHUNK
     while start < end:
         data = os.pread(descriptor, min(size, end - start), start)

@@ -1,5 +1,6 @@
 """`run.json`: what a run is, how it stands and why, and a summary, so that a list of runs reads one file a
-run."""
+run.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +76,8 @@ class LastCheckpoint(TypedDict):
 @dataclass(frozen=True)
 class Summary:
     """How far the run is. `metrics`: the last value by name; `sparkline`: at most 32 values of train/loss,
-    oldest first."""
+    oldest first.
+    """
 
     updated: float | None = None
     step: int | None = None
@@ -95,7 +97,8 @@ class Summary:
 @dataclass(frozen=True)
 class RunRecord:
     """`run.json`. Times are Unix seconds. Change it with `dataclasses.replace` and write it with
-    `write_record`."""
+    `write_record`.
+    """
 
     run_id: str
     path: str
@@ -152,7 +155,8 @@ def read_record(run: RunDirectory) -> RunRecord | None:
     """The record of a run, None where it is missing or torn.
 
     One of a newer schema comes with the state `foreign` and whatever could be read; what has the wrong type
-    counts as absent."""
+    counts as absent.
+    """
     data = read_bytes(run.record)
     value = parse_object(data) if data is not None else None
     return record_from_json(value, run) if value is not None else None
@@ -191,7 +195,8 @@ def write_record(run: RunDirectory, record: RunRecord) -> None:
     """Replaces `run.json`. The caller holds the run's epoch (or is launching it).
 
     Raises ForeignSchema for a record of a newer version; OSError as the disk does, the old record still in
-    place."""
+    place.
+    """
     if record.foreign:
         raise ForeignSchema(run.record, record.schema)
     write_json_atomic(run.record, record.to_json())

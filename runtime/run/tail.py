@@ -18,7 +18,8 @@ class LineTail:
 
     The file is opened anew at each poll. It may be missing, grow while it is read, end in half a line, be
     truncated or be replaced by another: the last two start it over and are told by `resets`, at whose change
-    a reader forgets what it had. A line longer than LONGEST_LINE is skipped and counted in `skipped`."""
+    a reader forgets what it had. A line longer than LONGEST_LINE is skipped and counted in `skipped`.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,7 +34,8 @@ class LineTail:
 
     def poll(self, limit: int | None = None) -> list[bytes]:
         """The lines finished since the last poll; reads at most about `limit` bytes, the rest is left for the
-        next."""
+        next.
+        """
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:  # missing or unreachable for now; whatever comes back is judged then
@@ -105,7 +107,8 @@ class LineTail:
 class JsonlTail:
     """The records of a growing journal, each once. Lines that are no JSON object, and those of a newer
     schema, are left out and counted (`noise`, `foreign`). See `LineTail` for truncation and rotation
-    (`resets`)."""
+    (`resets`).
+    """
 
     def __init__(self, path: Path) -> None:
         self._lines = LineTail(path)
@@ -132,7 +135,8 @@ class JsonlTail:
 
     def rest(self) -> list[dict[str, Any]]:
         """The record in an unfinished last line, where it is whole but for its newline; for a reader that
-        won't come back."""
+        won't come back.
+        """
         return list(self._records([self._lines.partial]))
 
     def _records(self, lines: list[bytes]) -> Iterator[dict[str, Any]]:
@@ -156,7 +160,8 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 def read_last_records(path: Path, at_most: int, *, window: int = 256 << 10) -> list[dict[str, Any]]:
     """The last records of a journal (at most so many, and from its last `window` bytes), oldest first,
-    without reading it all."""
+    without reading it all.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

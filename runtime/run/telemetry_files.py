@@ -1,5 +1,6 @@
 """`telemetry-<node>.jsonl`: GPU and host samples of a node, one line each. What couldn't be measured is None,
-never 0."""
+never 0.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from runtime.run.tail import JsonlTail, read_last_records
 @dataclass(frozen=True)
 class GpuSample:
     """One GPU: utilization in percent, memory in bytes, power in watts, temperature in °C; `other` holds
-    further fields."""
+    further fields.
+    """
 
     index: int | None
     uuid: str | None

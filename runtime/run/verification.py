@@ -2,7 +2,8 @@
 
 Nothing is unpickled or even interpreted: bytes are hashed. That a checkpoint was found good is remembered in
 the user's cache directory, keyed by path, names, sizes and modification times, so that lists can show it
-without reading gigabytes again."""
+without reading gigabytes again.
+"""
 
 from __future__ import annotations
 
@@ -145,7 +146,8 @@ def _remember(directory: Path, stamp: str | None) -> None:
 
 def verified_at(directory: Path, complete: Complete) -> float | None:
     """When this checkpoint, as it lies there, was last found good (Unix seconds); None where it wasn't yet,
-    or has changed."""
+    or has changed.
+    """
     try:
         mark = read_json(_mark(directory))
     except (OSError, ForeignSchema):

@@ -96,7 +96,8 @@ class Workspace:
 
     def remember(self) -> None:
         """Makes this the workspace that is taken where nothing else names one. A read-only home is no
-        fault."""
+        fault.
+        """
         with suppress(OSError):
             state = user_state_directory()
             state.mkdir(parents=True, exist_ok=True)

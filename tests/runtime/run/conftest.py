@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def make_run(workspace: Workspace) -> MakeRun:
             attempt=1,
             created=time.time(),
         )
-        files = {
+        files: dict[str, Any] = {
             "run.json": record.to_json(),
             "profile.yaml": f"name: {name}\n",
             "attempts/1/command.json": {},

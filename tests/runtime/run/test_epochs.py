@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -136,7 +137,7 @@ def test_of_many_who_race_for_a_dead_holders_epoch_exactly_one_wins(
 
 
 @pytest.mark.parametrize("change", [{"host": "elsewhere", "boot_id": "other"}, {"pid_namespace": "pid:[1]"}])
-def test_silence_is_no_proof(run: RunDirectory, change: dict[str, str]) -> None:
+def test_silence_is_no_proof(run: RunDirectory, change: dict[str, Any]) -> None:
     take_epoch(run, replace(Identity.current(), **change))
     with pytest.raises(EpochHeld):
         take_epoch(run, Identity.current())

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_a_failed_write_leaves_the_old_document_and_no_litter(tmp_path: Path) ->
     (path / "occupied").write_text("")  # a directory can't be replaced by a file: the rename fails
     with pytest.raises(OSError, match="irectory"):
         write_json_atomic(path, {"step": 2})
-    assert sorted(os.listdir(tmp_path)) == ["run.json"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
 
 
 REWRITER = """
@@ -106,7 +107,7 @@ def test_a_reader_beside_a_writer_that_is_killed_always_sees_a_whole_document(tm
     write_json_atomic(path, {"n": 0, "again": 0})
     for _ in range(5):
         writer = subprocess.Popen([sys.executable, "-c", REWRITER, str(path)])
-        seen = set()
+        seen: set[int] = set()
         deadline = time.monotonic() + 30
         while len(seen) < 20 and time.monotonic() < deadline:
             value = read_json(path)
@@ -232,7 +233,7 @@ def test_an_appender_ends_the_torn_line_of_a_killed_writer(tmp_path: Path) -> No
 
 
 def test_an_appender_goes_on_after_the_disk_was_full(tmp_path: Path) -> None:
-    """/dev/full refuses every byte, as a full disk does; a line that was cut short there is ended by the next."""
+    """/dev/full refuses every byte, as a full disk does; a line cut short there is ended by the next."""
     full = JsonlAppender(Path("/dev/full"))
     with pytest.raises(OSError, match="No space"):
         full.append({"n": 1})
@@ -240,7 +241,8 @@ def test_an_appender_goes_on_after_the_disk_was_full(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     appender = JsonlAppender(path)
     appender.append({"n": 1})
-    path.open("ab").write(b'{"n": 2, "cut sho')
+    with path.open("ab") as stream:
+        stream.write(b'{"n": 2, "cut sho')
     appender.close()
     appender.append({"n": 3})
     assert read_jsonl(path) == [{"n": 1}, {"n": 3}]
@@ -262,7 +264,7 @@ while True:
 def test_no_record_is_lost_or_glued_when_writers_are_killed_in_mid_write(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     tail = JsonlTail(path)
-    records = []
+    records: list[dict[str, Any]] = []
     for name in ("a", "b", "c", "d"):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path), name], stdout=subprocess.PIPE)
         assert writer.stdout is not None

@@ -64,7 +64,7 @@ def test_a_reader_beside_a_fast_writer_never_sees_a_mixture(tmp_path: Path) -> N
     process = subprocess.Popen([sys.executable, "-c", BEATER, str(path)])
     try:
         deadline = time.monotonic() + 30
-        seqs = []
+        seqs: list[int] = []
         while len(set(seqs)) < 200 and time.monotonic() < deadline:
             beat = read_heartbeat(path)
             if beat is not None:

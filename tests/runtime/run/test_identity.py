@@ -95,8 +95,9 @@ def test_a_name_with_parentheses_and_spaces_does_not_confuse_it(tmp_path: Path) 
 def test_it_goes_into_json_and_back() -> None:
     me = Identity.current()
     assert Identity.from_json(me.to_json()) == me
-    assert me.pid_namespace == os.readlink("/proc/self/ns/pid")
-    for broken in (None, [], {}, {**me.to_json(), "pid": "7"}, {**me.to_json(), "host": None}):
+    assert me.pid_namespace == str(Path("/proc/self/ns/pid").readlink())
+    wrong: list[object] = [None, [], {}, {**me.to_json(), "pid": "7"}, {**me.to_json(), "host": None}]
+    for broken in wrong:
         assert Identity.from_json(broken) is None
 
 

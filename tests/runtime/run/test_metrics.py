@@ -127,8 +127,8 @@ def test_each_row_is_one_write_so_that_a_reader_meets_whole_rows(run: RunDirecto
 def test_importing_log_loads_nothing_heavy() -> None:
     code = (
         "import sys\nfrom runtime.run import log\n"
-        "heavy = {'pydantic', 'yaml', 'ruamel', 'numpy', 'orjson', 'torch', 'textual', 'rich', 'platformdirs',"
-        " 'dataclasses', 'inspect', 'subprocess'}\n"
+        "heavy = {'pydantic', 'yaml', 'ruamel', 'numpy', 'orjson', 'torch', 'textual', 'rich',"
+        " 'platformdirs', 'dataclasses', 'inspect', 'subprocess'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

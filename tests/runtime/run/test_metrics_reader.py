@@ -7,66 +7,20 @@ import math
 import os
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from runtime.run import metrics_reader
 from runtime.run.metrics import MetricsWriter
-from runtime.run.metrics_reader import MetricsReader, Series, sample
+from runtime.run.metrics_reader import MetricsReader, sample
+from tests.runtime.run.metrics_rows import check, read, rows, value, write
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "metrics.jsonl"
-
-
-def write(path: Path, rows: Iterable[dict[str, Any]], mode: str = "a") -> None:
-    with path.open(mode) as stream:
-        for row in rows:
-            stream.write(json.dumps(row) + "\n")
-
-
-def rows(
-    steps: Iterable[int], attempt: int = 1, names: Iterable[str] = ("train/loss",)
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "step": step,
-            "time": 1000.0 + step,
-            "attempt": attempt,
-            **{name: value(name, step, attempt) for name in names},
-        }
-        for step in steps
-    ]
-
-
-def value(name: str, step: int, attempt: int = 1) -> float:
-    return math.sin(step * 0.37 + len(name)) + attempt * 100
-
-
-def read(path: Path) -> MetricsReader:
-    reader = MetricsReader(path)
-    reader.load()
-    return reader
-
-
-def check(series: Series, steps: Iterable[int], attempt: int | dict[int, int] = 1) -> None:
-    expected = list(steps)
-    assert series.step.tolist() == expected
-    attempts = [attempt if isinstance(attempt, int) else attempt[step] for step in expected]
-    assert series.attempt.tolist() == attempts
-    assert series.value.tolist() == [
-        value(series.name, step, a) for step, a in zip(expected, attempts, strict=True)
-    ]
-    assert series.time.tolist() == [1000.0 + step for step in expected]
-    assert (series.step.dtype, series.value.dtype) == (np.int64, np.float64)
-    assert (series.time.dtype, series.attempt.dtype) == (np.float64, np.int32)
 
 
 def test_what_the_writer_wrote_comes_back_bit_for_bit(path: Path) -> None:
@@ -223,7 +177,7 @@ def test_foreign_writers_and_noise_do_no_harm(path: Path) -> None:
     lines = [
         *noise,
         good,
-        b'{"step": 2, "time": "soon", "attempt": null, "train/loss": NaN, "text": "hello", "list": [1], "d": {}}',
+        b'{"step": 2, "time": "soon", "attempt": null, "train/loss": NaN, "text": "hello", "l": [1]}',
         b'{"step": 3.0, "train/loss": Infinity, "schema": 1, "flag": true}',
         b'{"step": 4, "train/loss": -Infinity, "time": 5, "attempt": 2, "n": null}',
         *noise,
@@ -295,240 +249,6 @@ def test_lines_of_a_megabyte_are_read_and_endless_ones_passed_over(
     check(read(path).series("train/loss"), [1, 2, 3])
     monkeypatch.setattr("runtime.run.metrics_source.LONGEST_LINE", 1 << 19)
     check(read(path).series("train/loss"), [1, 3])
-
-
-@pytest.fixture
-def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of a few megabytes is a long one: read aside, in several segments, by helpers."""
-    monkeypatch.setattr("runtime.run.metrics_reader.DIRECT", 1 << 18)
-    monkeypatch.setattr("runtime.run.metrics_reader._RECENT", 1 << 18)
-    monkeypatch.setattr("runtime.run.metrics_reader.WORTH_KEEPING", 1 << 12)
-    monkeypatch.setattr("runtime.run.metrics_job.SEGMENT", 1 << 20)
-    monkeypatch.setattr("runtime.run.metrics_job.WORTH_KEEPING", 1 << 12)
-    monkeypatch.setattr("runtime.run.metrics_job.WORTH_HELP", 1 << 21)
-
-
-NAMES = ("train/loss", "optim/grad_norm", "throughput/mfu")
-STEPS = 30_000
-
-
-def long_file(path: Path) -> None:
-    """About 4 MB: every hundredth step is evaluated, in a line of its own."""
-    with path.open("w") as stream:
-        for step in range(STEPS):
-            stream.write(json.dumps(rows([step], names=NAMES)[0]) + "\n")
-            if step % 100 == 0:
-                stream.write(json.dumps(rows([step], names=["eval/holdout/loss"])[0]) + "\n")
-
-
-def check_long(reader: MetricsReader, steps: int = STEPS) -> None:
-    for name in NAMES:
-        check(reader.series(name), range(steps))
-    check(reader.series("eval/holdout/loss"), range(0, STEPS, 100))
-
-
-def wait(reader: MetricsReader) -> None:
-    deadline = time.monotonic() + 60
-    while not reader.exact and time.monotonic() < deadline:
-        time.sleep(0.01)
-        reader.poll()
-    assert reader.exact
-    assert reader.progress == 1.0
-
-
-def cached_files(tmp_path: Path) -> list[Path]:
-    return sorted((tmp_path / "home" / "cache").rglob("*.columns"))
-
-
-@pytest.mark.usefixtures("small_limits")
-def test_a_long_file_is_sampled_at_once_and_exact_soon(path: Path, tmp_path: Path) -> None:
-    long_file(path)
-    reader = MetricsReader(path)
-    assert reader.poll()
-    assert not reader.exact
-    assert 0 <= reader.progress <= 1
-    first = reader.series("train/loss")
-    assert not first.exact
-    assert 2000 < len(first) < STEPS
-    assert first.step[0] == 0
-    assert first.step[-1] == STEPS - 1
-    check(first, first.step.tolist())
-    assert reader.replaced("train/loss") == []
-    wait(reader)
-    check_long(reader)
-    assert len(cached_files(tmp_path)) == 2  # one each by the two helpers
-    reader.close()
-
-
-@pytest.mark.usefixtures("small_limits")
-def test_the_second_time_it_is_exact_at_once_and_only_the_new_tail_is_read(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    long_file(path)
-    with MetricsReader(path) as reader:
-        reader.load()
-        check_long(reader)
-    before = cached_files(tmp_path)
-    write(path, rows(range(STEPS, STEPS + 500), names=NAMES))
-
-    parsed: list[int] = []
-    real_parse = metrics_reader.parse
-    monkeypatch.setattr(metrics_reader, "parse", lambda data: (parsed.append(len(data)), real_parse(data))[1])
-    with MetricsReader(path) as again:
-        assert again.poll()
-        assert again.exact
-        check_long(again, STEPS + 500)
-        write(path, rows(range(STEPS + 500, STEPS + 502), names=NAMES))
-        again.poll()
-        check_long(again, STEPS + 502)
-    assert 0 < sum(parsed) < 200_000
-    after = cached_files(tmp_path)
-    assert set(before) < set(after)
-    with MetricsReader(path) as third:
-        third.poll()
-        check_long(third, STEPS + 502)
-
-
-@pytest.mark.usefixtures("small_limits")
-def test_a_live_run_watched_for_long_ends_up_in_the_cache_piece_by_piece(path: Path, tmp_path: Path) -> None:
-    reader = MetricsReader(path)
-    for step in range(0, 12_000, 400):
-        write(path, rows(range(step, step + 400), names=NAMES))
-        reader.poll()
-        check(reader.series("train/loss"), range(step + 400))
-    assert len(cached_files(tmp_path)) >= 3
-    check(reader.series("throughput/mfu"), range(12_000))
-    write(path, rows(range(6000, 6100), 2, NAMES))
-    reader.poll()
-    check(reader.series("train/loss"), range(6100), {step: 1 if step < 6000 else 2 for step in range(6100)})
-    reader.close()
-    again = MetricsReader(path)
-    again.poll()
-    check(again.series("train/loss"), range(6100), {step: 1 if step < 6000 else 2 for step in range(6100)})
-    check(again.replaced("train/loss")[0], range(6000, 12_000))
-
-
-@pytest.mark.usefixtures("small_limits")
-@pytest.mark.parametrize("where", ["header", "data", "short", "empty", "magic", "removed"])
-def test_a_damaged_cache_is_thrown_away_and_built_again(path: Path, tmp_path: Path, where: str) -> None:
-    long_file(path)
-    read(path).close()
-    victim = cached_files(tmp_path)[1]
-    data = bytearray(victim.read_bytes())
-    position = {"header": 40, "data": len(data) - 4000, "magic": 3}.get(where, 0)
-    data[position] ^= 0xFF
-    reader = MetricsReader(path)
-    if where == "removed":
-        reader.poll()
-        assert reader.exact
-        victim.unlink()
-    else:
-        victim.write_bytes({"short": bytes(data[: len(data) // 2]), "empty": b""}.get(where, bytes(data)))
-        reader.poll()
-    for name in NAMES:
-        series = reader.series(name)
-        check(series, series.step.tolist())
-    reader.poll()
-    wait(reader)
-    check_long(reader)
-    reader.close()
-    again = MetricsReader(path)
-    again.poll()
-    assert again.exact
-    check_long(again)
-
-
-@pytest.mark.usefixtures("small_limits")
-def test_who_loads_gets_exact_curves_though_the_cache_is_damaged(path: Path, tmp_path: Path) -> None:
-    long_file(path)
-    read(path).close()
-    for victim in cached_files(tmp_path):
-        data = bytearray(victim.read_bytes())
-        data[-100] ^= 1
-        victim.write_bytes(data)
-    check_long(read(path))
-
-
-@pytest.mark.usefixtures("small_limits")
-def test_the_cache_of_another_file_under_the_same_name_is_not_used(path: Path, tmp_path: Path) -> None:
-    long_file(path)
-    read(path).close()
-    data = path.read_bytes().replace(b'"train/loss"', b'"trail/lost"')
-    path.unlink()
-    path.write_bytes(data)
-    reader = read(path)
-    assert "train/loss" not in reader.names()
-    assert len(reader.series("trail/lost")) == STEPS
-
-
-@pytest.mark.usefixtures("small_limits")
-def test_it_works_where_no_cache_can_be_written(path: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    long_file(path)
-    with MetricsReader(path, cache_dir=tmp_path / "file") as reader:
-        reader.poll()
-        wait(reader)
-        check_long(reader)
-    assert cached_files(tmp_path) == []
-
-
-@pytest.mark.usefixtures("small_limits")
-def test_it_works_where_no_helper_can_be_started(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    long_file(path)
-    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
-    reader = MetricsReader(path)
-    reader.poll()
-    wait(reader)
-    check_long(reader)
-
-
-@pytest.mark.usefixtures("small_limits")
-def test_a_file_replaced_while_it_is_read_aside_is_read_anew(path: Path) -> None:
-    long_file(path)
-    reader = MetricsReader(path)
-    reader.poll()
-    path.unlink()
-    write(path, rows(range(7)))
-    reader.poll()
-    wait(reader)
-    check(reader.series("train/loss"), range(7))
-
-
-@pytest.mark.usefixtures("small_limits")
-def test_several_readers_at_a_time_share_a_cache_without_harm(path: Path) -> None:
-    long_file(path)
-    faults: list[BaseException] = []
-
-    def look() -> None:
-        try:
-            with MetricsReader(path) as reader:
-                reader.poll()
-                wait(reader)
-                check_long(reader)
-        except BaseException as fault:  # noqa: BLE001 (told by the test)
-            faults.append(fault)
-
-    threads = [threading.Thread(target=look) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert faults == []
-
-
-@pytest.mark.usefixtures("small_limits")
-def test_the_caches_of_runs_that_are_no_more_are_removed(path: Path, tmp_path: Path) -> None:
-    gone, kept = tmp_path / "gone.jsonl", tmp_path / "kept.jsonl"
-    for each in (gone, kept):
-        long_file(each)
-        read(each).close()
-    of_both = len({file.parent for file in cached_files(tmp_path)})
-    gone.unlink()
-    long_file(path)
-    read(path).close()
-    assert of_both == 2
-    sources = {Path(os.fsdecode(note.read_bytes())) for note in (tmp_path / "home" / "cache").rglob("source")}
-    assert sources == {kept, path}
 
 
 def test_a_reader_keeps_up_with_a_real_writer_that_is_killed(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -154,7 +153,7 @@ def test_a_run_directory_appears_as_a_whole_or_not_at_all(workspace: Workspace) 
         create_run_directory(workspace, run.run_id, {})
     with pytest.raises(OSError, match="File name too long"):
         create_run_directory(workspace, "20260101-000000-y-0000", {"run.json": {}, "z" * 300: b""})
-    assert sorted(os.listdir(workspace.logs)) == [run.run_id, "README.md"]
+    assert sorted(entry.name for entry in workspace.logs.iterdir()) == [run.run_id, "README.md"]
 
 
 def test_a_copy_is_read_only_and_a_symlink_to_the_same_place_is_not(
@@ -193,7 +192,8 @@ def test_a_thousand_runs_cost_one_listing_and_one_small_file_each(
         "from runtime.run.record import read_record\n"
         "from runtime.run.workspace import Workspace\n"
         "opened = []\n"
-        "sys.addaudithook(lambda name, args: opened.append(args[0]) if name in ('open', 'os.scandir') else None)\n"
+        "looks = ('open', 'os.scandir')\n"
+        "sys.addaudithook(lambda name, args: opened.append(args[0]) if name in looks else None)\n"
         "records = [read_record(run) for run in Workspace(Path(sys.argv[1])).runs()]\n"
         "assert len(records) == 30 and all(records)\n"
         "print(len(opened))\n"
