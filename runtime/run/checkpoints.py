@@ -289,7 +289,11 @@ def delete_checkpoint(checkpoint: Checkpoint) -> None:
     The caller holds the run's epoch, or is the run's rank 0. Raises HeadnodeError for a protected one,
     OSError as the disk does.
     """
-    if checkpoint.protected:
+    run = RunDirectory(checkpoint.path.parent.parent)
+    protected = checkpoint.protected or checkpoint.step in protected_steps(
+        run
+    )  # it may be so since it was listed
+    if protected and not _INVALID.fullmatch(checkpoint.name):
         raise HeadnodeError(
             N_("checkpoint {step} is protected; lift that first"),
             step=checkpoint.step,

@@ -131,6 +131,10 @@ def test_protected_checkpoints_stay_and_others_go(run: RunDirectory) -> None:
     assert (protected.protected, other.protected) == (True, False)
     with pytest.raises(HeadnodeError, match="protected"):
         delete_checkpoint(protected)
+    protect(run, 200)  # after it was listed
+    with pytest.raises(HeadnodeError, match="protected"):
+        delete_checkpoint(other)
+    protect(run, 200, on=False)
     (run.checkpoints / "step-00000200.tmp").mkdir()  # left by a save that was cut short
     delete_checkpoint(other)
     assert only(run).step == 100

@@ -44,7 +44,8 @@ def test_numbers_that_are_not_finite_come_back() -> None:
     assert number("-inf") == float("-inf")
     assert str(number("nan")) == "nan"
     assert number(3) == 3.0
-    assert [number(value) for value in (None, True, "3", [], 10**400)] == [None] * 5
+    others: list[object] = [None, True, "3", [], 10**400]
+    assert [number(value) for value in others] == [None] * 5
 
 
 def test_a_path_that_is_not_utf8_survives(tmp_path: Path) -> None:
