@@ -2,13 +2,14 @@
 
     python benchmarks/trainer.py [--rounds 7] [--steps 6] [--threads N]
 
-All train the same OLMo-2 (8.4 million parameters) in float32 on the same batches of 8 × 256 tokens with fused
-AdamW, clipping and a cosine schedule, and read the loss at each step. Contenders take turns, round after round, so
-that a slow moment of the machine hits all of them; a round's figure is its median step, the first one left out.
-Goals: at most 1 % more time than the bare loop, and no more than the Trainer.
+All train the same OLMo-2 (8.4 million parameters) in float32 on the same batches of 8 × 256 tokens with
+fused AdamW, clipping and a cosine schedule, and read the loss at each step. Contenders take turns, round
+after round, so that a slow moment of the machine hits all of them; a round's figure is its median step, the
+first one left out. Goals: at most 1 % more time than the bare loop, and no more than the Trainer.
 
-"bare, our loss" is the bare loop with Headnode's chunked loss: the difference to "headnode" is the loop alone. The
-Trainer needs the package accelerate (`pip install accelerate`) and is left out, with a note, where it is missing.
+"bare, our loss" is the bare loop with Headnode's chunked loss: the difference to "headnode" is the loop
+alone. The Trainer needs the package accelerate (`pip install accelerate`) and is left out, with a note,
+where it is missing.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +106,7 @@ def headnode(batches: TrainingBatches, directory: Path) -> Contender:
         loop = Loop(settings, parts, done, 0)
         loop.run()
         done += steps
-        return [later - earlier for earlier, later in zip(ends, ends[1:], strict=False)]
+        return [later - earlier for earlier, later in pairwise(ends)]
 
     return run
 
@@ -174,7 +176,7 @@ def trainer(micro_batches: list[MicroBatch], directory: Path) -> Contender:
             disable_tqdm=True,
         )
         Trainer(model=model, args=arguments, train_dataset=rows, callbacks=[Clock()]).train()  # type: ignore[arg-type]
-        return [0.0, *(later - earlier for earlier, later in zip(ends, ends[1:], strict=False))]
+        return [0.0, *(later - earlier for earlier, later in pairwise(ends))]
 
     return run
 
@@ -233,7 +235,8 @@ def main() -> int:
 def report(medians: dict[str, list[float]], options: argparse.Namespace) -> None:
     print(
         f"\n{parameter_count(new_model()):,} parameters, {BATCH} × {LENGTH} tokens, float32, "
-        f"{options.threads} threads, {options.rounds} rounds of {options.steps} steps, torch {torch.__version__}"
+        f"{options.threads} threads, "
+        f"{options.rounds} rounds of {options.steps} steps, torch {torch.__version__}"
     )
     for name, seconds in medians.items():
         relative = [s / ours for s, ours in zip(seconds, medians["headnode"], strict=True)]

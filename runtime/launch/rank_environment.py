@@ -15,6 +15,8 @@ from runtime.launch.processes import RUN_VARIABLE, SUPERVISOR_VARIABLE
 from runtime.run.layout import RunDirectory
 
 _FOREIGN = ("TORCHELASTIC_", "HEADNODE_")
+_PASSED = frozenset(["HEADNODE_RECORD_SAMPLES", "HEADNODE_FAULT"])
+"""What a doubter or a test sets for the trainer (see runtime.train.recorder and runtime.train.faults)."""
 _STALE = frozenset(
     [
         "GROUP_RANK",
@@ -119,7 +121,9 @@ def rank_environment(
     """The environment of one rank; `base` is the agent's. A program of somebody's gets its own PYTHONPATH
     untouched."""
     environment = {
-        name: value for name, value in base.items() if not name.startswith(_FOREIGN) and name not in _STALE
+        name: value
+        for name, value in base.items()
+        if name in _PASSED or not (name.startswith(_FOREIGN) or name in _STALE)
     }
     world = command.world_size
     if command.job == "command":
