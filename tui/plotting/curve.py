@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from tui.plotting.smoothing import Smoother
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
+Positions = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
 _PROBES = 64
 _NOTHING: Ints = np.empty(0, dtype=np.intp)
@@ -48,6 +50,13 @@ class Bad:
     y: Floats
 
 
+def _locate(x: Positions, values: Floats, side: Literal["left", "right"] = "left") -> Ints:
+    """`np.searchsorted` that doesn't first turn a million whole numbers into floats."""
+    if x.dtype.kind == "i":
+        values = (np.ceil(values) if side == "left" else np.floor(values)).astype(np.int64)
+    return np.searchsorted(x, values, side)
+
+
 class Curve:
     """Points of one line in the order of x. `update` recognises appended points and then costs only these."""
 
@@ -63,7 +72,7 @@ class Curve:
     def _restart(self) -> None:
         self.rebuilt += 1
         self.count = 0
-        self.x: Floats = np.empty(0)
+        self.x: Positions = np.empty(0, dtype=np.int64)
         self.y: Floats = np.empty(0)
         self.bad = Bad(np.empty(0), np.empty(0))
         self._breaks = _NOTHING
@@ -75,7 +84,10 @@ class Curve:
         Points are drawn in the order of x: arrays that don't ascend (a clock set back) are sorted. The
         arrays are kept by reference where possible and must not be changed in place.
         """
-        xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        xs: Positions = np.asarray(x)
+        if xs.dtype.kind != "i" or not len(xs):
+            xs = xs.astype(np.float64, copy=False)
+        ys = np.asarray(y, dtype=np.float64)
         if len(xs) != len(ys):
             raise ValueError(f"{len(xs)} positions for {len(ys)} values")
         extends = len(xs) >= self.count and self._as_before(xs, ys)
@@ -94,11 +106,11 @@ class Curve:
         self._append(xs, ys)
         return True
 
-    def _as_before(self, x: Floats, y: Floats) -> bool:
+    def _as_before(self, x: Positions, y: Floats) -> bool:
         probes = np.stack([x[self._probe_at], y[self._probe_at]])
         return bool(np.array_equal(probes, self._probes, equal_nan=True))
 
-    def _append(self, x: Floats, y: Floats) -> None:
+    def _append(self, x: Positions, y: Floats) -> None:
         known, self.count = self.count, len(x)
         good = len(self.x)
         finite = np.isfinite(y[known:]) & np.isfinite(x[known:])
@@ -120,17 +132,18 @@ class Curve:
         """
         pitch = (right - left) / max(columns - 1, 1)
         edges = left + (np.arange(columns + 1) - 0.5) * pitch
-        bounds = np.searchsorted(self.x, edges)
+        bounds = _locate(self.x, edges)
         filled = np.flatnonzero(bounds[1:] > bounds[:-1])
         start, stop = bounds[:-1][filled], bounds[1:][filled]
         low, high = self._pyramid.ranges(start, stop)
         column = filled.astype(np.float64)
         before, after = int(bounds[0]) - 1, int(bounds[-1])
-        for point, at in ((before, 0), (after, len(column) + (before >= 0))):
-            if 0 <= point < len(self.x):
-                column = np.insert(column, at, (self.x[point] - left) / pitch)
-                start, stop = np.insert(start, at, point), np.insert(stop, at, point + 1)
-                low, high = np.insert(low, at, self.y[point]), np.insert(high, at, self.y[point])
+        head = np.array([before] if before >= 0 else [], dtype=np.intp)
+        tail = np.array([after] if after < len(self.x) else [], dtype=np.intp)
+        column = np.concatenate([(self.x[head] - left) / pitch, column, (self.x[tail] - left) / pitch])
+        start, stop = np.concatenate([head, start, tail]), np.concatenate([head + 1, stop, tail + 1])
+        low = np.concatenate([self.y[head], low, self.y[tail]])
+        high = np.concatenate([self.y[head], high, self.y[tail]])
         joined = np.ones(len(column), dtype=bool)
         if len(column):
             joined[0] = False
@@ -146,7 +159,8 @@ class Curve:
 
         Where no point lies between them, those on both sides count; None if there is none at all.
         """
-        start, stop = int(np.searchsorted(self.x, left, "left")), int(np.searchsorted(self.x, right, "right"))
+        start = int(_locate(self.x, np.array(left)))
+        stop = int(_locate(self.x, np.array(right), "right"))
         if start >= stop:
             start, stop = max(start - 1, 0), min(start + 1, len(self.x))
         if start == stop:
@@ -161,7 +175,7 @@ class Curve:
         """The index (among the finite points) of the point nearest to `x`, or None if there is none."""
         if not len(self.x):
             return None
-        right = int(np.searchsorted(self.x, x))
+        right = int(_locate(self.x, np.array(x)))
         if right == len(self.x) or (right > 0 and x - self.x[right - 1] <= self.x[right] - x):
             right -= 1
         return right

@@ -10,9 +10,8 @@ from datetime import tzinfo
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from tui.plotting.curve import Curve
+from tui.plotting.curve import Curve, Positions
 from tui.plotting.figure import (
     LINE_WEIGHT,
     PAST_WEIGHT,
@@ -54,6 +53,8 @@ class ChartModel:
         self.origin: float | None = None
         """The instant from which elapsed time counts; None for the first point's."""
         self._starts: list[tuple[float, int]] = []
+        self._looked_at: tuple[int, int] | None = None
+        self._looked_until = 0
 
     # -- data
 
@@ -79,13 +80,14 @@ class ChartModel:
         """Seconds from the start of the series to an instant."""
         return time - self._start([trace.series for trace in self.traces if trace.series is not None])
 
-    def _positions(self, series: SeriesLike, start: float) -> npt.NDArray[np.float64]:
+    def _positions(self, series: SeriesLike, start: float) -> Positions:
         if self.axis == "clock":
             return series.time
         if self.axis == "elapsed":
             return series.time - start
-        steps = series.step.astype(np.float64)
-        return steps * self.tokens_per_step if self.axis == "tokens" and self.tokens_per_step else steps
+        if self.axis == "tokens" and self.tokens_per_step:
+            return series.step * self.tokens_per_step
+        return series.step
 
     def _reposition(self) -> None:
         """Gives all traces new positions after the axis has changed."""
@@ -98,18 +100,28 @@ class ChartModel:
 
     def _keep_up(self) -> None:
         """After new points: the attempts' starts, and the window at the end if it follows."""
-        self._starts = []
-        for trace in self.live[:1]:
-            attempts = trace.series.attempt if trace.series is not None else np.empty(0)
-            x = (
-                self._positions(trace.series, self._start([trace.series]))
-                if trace.series is not None
-                else attempts
-            )
-            for index in np.flatnonzero(attempts[1:] != attempts[:-1]) + 1:
-                self._starts.append((float(x[index]), int(attempts[index])))
+        self._find_starts()
         if self.follow and self.window is not None:
             self._move(self.extent[1] - self.window[1])
+
+    def _find_starts(self) -> None:
+        """Where attempts begin on the first line; only its new points are looked at."""
+        trace = next(iter(self.live), None)
+        if trace is None or trace.series is None:
+            self._starts, self._looked_at = [], None
+            return
+        attempts = trace.series.attempt
+        looked_at = (id(trace.curve), trace.curve.rebuilt)
+        if self._looked_at != looked_at or len(attempts) < self._looked_until:
+            self._starts, self._looked_until = [], 0
+        first = max(self._looked_until - 1, 0)
+        changes = np.flatnonzero(attempts[first + 1 :] != attempts[first:-1]) + first + 1
+        if len(changes):
+            x = self._positions(
+                trace.series, self._start([t.series for t in self.traces if t.series is not None])
+            )
+            self._starts += [(float(x[index]), int(attempts[index])) for index in changes]
+        self._looked_at, self._looked_until = looked_at, len(attempts)
 
     @property
     def live(self) -> list[Trace]:

@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 Dots = npt.NDArray[np.bool_]
 
 BRAILLE = 0x2800
-_WEIGHTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint8)
+_BITS = ((0, 3), (1, 4), (2, 5), (6, 7))
 
 
 def trace(columns: Columns, height: int, width: int) -> Dots:
@@ -105,7 +105,9 @@ def fill(
 
 def pack(dots: Dots) -> npt.NDArray[np.uint8]:
     """The braille pattern of each cell, shape [height / 4, width / 2]; 0 is an empty cell."""
-    height, width = dots.shape
-    cells = dots.reshape(height // 4, 4, width // 2, 2)
-    patterns: npt.NDArray[np.uint8] = (cells * _WEIGHTS[None, :, None, :]).sum(axis=(1, 3), dtype=np.uint8)
+    bits = dots.view(np.uint8)
+    patterns = np.zeros((dots.shape[0] // 4, dots.shape[1] // 2), dtype=np.uint8)
+    for row in range(4):
+        for column in range(2):
+            patterns |= bits[row::4, column::2] << _BITS[row][column]
     return patterns

@@ -22,12 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Positions = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
 RESOLUTION = 1024
 _ROW = 256
 
 
-def smoothing_distance(x: Floats) -> float:
+def smoothing_distance(x: Positions) -> float:
     """h for the ascending positions `x`: the median distance, or 1/1024 of the length if that is more."""
     if len(x) < 2:
         return 1.0
@@ -52,10 +53,11 @@ class Smoother:
     def _restart(self, distance: float) -> None:
         self.distance = distance
         self.values: Floats = np.empty(0)
+        self._room: Floats = np.empty(0)
         self._last = 0.0
         self._numerator = self._denominator = 0.0
 
-    def update(self, x: Floats, y: Floats, kept: int) -> int:
+    def update(self, x: Positions, y: Floats, kept: int) -> int:
         """Smooths the finite points (`x` ascending); the first `kept` are as they were at the last call.
 
         Returns how many leading values of `self.values` are as before: `kept`, or 0 if all had to be made
@@ -76,7 +78,10 @@ class Smoother:
         numerator, denominator = _recur(decay, y[kept:], self._numerator, self._denominator)
         self._last = float(x[-1])
         self._numerator, self._denominator = float(numerator[-1]), float(denominator[-1])
-        self.values = np.concatenate([self.values[:kept], numerator / denominator])
+        if len(self._room) < len(x):  # twice as much as needed, so that one more point copies nothing
+            self._room = np.concatenate([self.values, np.empty(2 * len(x) - kept)])
+        np.divide(numerator, denominator, out=self._room[kept : len(x)])
+        self.values = self._room[: len(x)]
         return kept
 
 

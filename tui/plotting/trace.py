@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tui.plotting.curve import Curve, SmoothedCurve
+from tui.plotting.curve import Curve, Positions, SmoothedCurve
 
 
 class SeriesLike(Protocol):
@@ -56,7 +56,7 @@ class Trace:
         self.smoothed: SmoothedCurve | None = None
         self.series: SeriesLike | None = None
 
-    def update(self, series: SeriesLike, x: npt.NDArray[np.float64], weight: float) -> bool:
+    def update(self, series: SeriesLike, x: Positions, weight: float) -> bool:
         self.series = series
         changed = self.curve.update(x, series.value)
         return self.smooth(weight) or changed

@@ -39,6 +39,8 @@ _STYLES = {
     Ink.CURSOR: "bold text",
 }  # fmt: skip
 
+_INKS = tuple(f"ink-{int(ink)}" for ink in Ink)
+
 Part = tuple[str, str]  # text, style
 
 
@@ -82,6 +84,8 @@ class Chart(Widget, can_focus=True):
         self._rows: list[tuple[Part, ...]] = []
         self._picture: Picture | None = None
         self._stale = True
+        self._base: Style | None = None
+        self._styles: dict[str, Style] = {}
 
     # -- data
 
@@ -133,14 +137,13 @@ class Chart(Widget, can_focus=True):
 
     @staticmethod
     def _picture_rows(picture: Picture) -> list[tuple[Part, ...]]:
+        """Each row cut where its ink changes."""
         rows = []
         for text, inks in zip(picture.rows, picture.inks, strict=True):
-            ends = [*((inks[1:] != inks[:-1]).nonzero()[0] + 1).tolist(), len(text)]
-            start, parts = 0, []
-            for end in ends:
-                parts.append((text[start:end], f"ink-{inks[start]}"))
-                start = end
-            rows.append(tuple(parts))
+            starts = [0, *((inks[1:] != inks[:-1]).nonzero()[0] + 1).tolist()]
+            names = [_INKS[ink] for ink in inks[starts].tolist()]
+            parts = zip(starts, [*starts[1:], len(text)], names, strict=True)
+            rows.append(tuple((text[start:end], name) for start, end, name in parts))
         return rows
 
     # -- title
@@ -239,11 +242,23 @@ class Chart(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         if self._stale or len(self._rows) != max(self.size.height, 1):
             self._draw()
-        base = self.rich_style
+        if self._base is None:
+            self._base, self._styles = self.rich_style, {}
         if y >= len(self._rows):
-            return Strip.blank(self.size.width, base)
-        segments = [Segment(text, base + self._style(name)) for text, name in self._rows[y]]
-        return Strip(segments).adjust_cell_length(self.size.width, base)
+            return Strip.blank(self.size.width, self._base)
+        row = self._rows[y]
+        segments = [Segment(text, self._styles.get(name) or self._styled(name)) for text, name in row]
+        width = self.size.width if y else sum(cell_len(text) for text, _name in row)
+        return Strip(segments, width).adjust_cell_length(self.size.width, self._base)
+
+    def _styled(self, name: str) -> Style:
+        assert self._base is not None
+        style = self._styles[name] = self._base + self._style(name)
+        return style
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._base = None
 
     def on_resize(self) -> None:
         self._stale = True

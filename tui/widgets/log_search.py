@@ -123,7 +123,8 @@ def next_error(path: Path, start: int, stopped: Callable[[], bool] = never) -> i
 
 def _error_in(block: bytes) -> int | None:
     """The beginning of the first line of the block that looks like an error."""
-    nearest = {word: block.find(word) for word in ERROR_WORDS}
+    folded = block.lower()
+    nearest = {word: folded.find(word) for word in ERROR_WORDS}
     while True:
         hits = [at for at in nearest.values() if at >= 0]
         if not hits:
@@ -142,4 +143,4 @@ def _error_in(block: bytes) -> int | None:
             return start
         for word, position in nearest.items():
             if 0 <= position < stop:
-                nearest[word] = block.find(word, stop)
+                nearest[word] = folded.find(word, stop)

@@ -22,16 +22,16 @@ _TIMESTAMP = re.compile(
     r"\]?(?:\s*[-–|:,]?\s+|$)"
 )
 
-# What `e` looks for: bytes to find fast, and what a line must then match.
+# What `e` looks for: bytes to find fast (in lower case), and what a line must then match.
 ERROR_WORDS = (
-    b"Traceback", b"rror", b"RROR", b"xception", b"CUDA", b"NCCL", b"Killed", b"killed", b"nan", b"NaN",
-    b"FATAL", b"Fatal", b"fatal", b"Segmentation", b"SIG", b"ut of memory", b"core dumped", b"ssertion",
+    b"error", b"traceback", b"exception", b"cuda", b"nccl", b"killed", b"nan", b"fatal", b"segmentation",
+    b"sigterm", b"sigabrt", b"sigsegv", b"out of memory", b"core dumped", b"assertion", b"critical",
 )  # fmt: skip
 _ERROR = re.compile(
     r"Traceback \(most recent|\b(?!0 )\w*(?:Error|ERROR|Exception)\b|\berror:"
     r"|\b(?:FATAL|[Ff]atal|CRITICAL)\b|CUDA (?:error|out of|driver|kernel)|CUDA_ERROR|cuda runtime error"
     r"|NCCL (?:WARN|error|failure|timeout|communicator)|\b[Kk]illed\b|[Oo]ut of memory|core dumped"
-    r"|[Ss]egmentation fault|\bSIG(?:KILL|TERM|SEGV|ABRT|BUS|FPE)\b|[Aa]ssertion (?:failed|error)"
+    r"|[Ss]egmentation fault|\bSIG(?:TERM|SEGV|ABRT)\b|[Aa]ssertion (?:failed|error)"
     r"|[=: ](?:nan|NaN)\b"
 )
 _WARNING = re.compile(r"\b(?:WARN|WARNING|\w*Warning)\b")
