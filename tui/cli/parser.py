@@ -99,7 +99,7 @@ def _width() -> int:
 def add_common(parser: Parser, *, json: bool | str = False) -> None:
     """The options of every verb. `json`: what `--json` prints, where the verb prints data."""
     _ = i18n._
-    group = parser.add_argument_group(_("Everywhere"))
+    group = parser.add_argument_group(_("Options of every verb"))
     if json:
         parser.add_argument(
             "--json", action="store_true", help=json if isinstance(json, str) else _("print JSON")

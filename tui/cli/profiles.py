@@ -107,7 +107,7 @@ def check_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--resolved", action="store_true", help=_("print the resolved profile as YAML, nothing else")
     )
-    add_common(parser, json=_("print name, job, path and the checks"))
+    add_common(parser, json=_("print name, job and the checks"))
 
 
 def add_profile(parser: Parser) -> None:
