@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runtime.launch.evidence import AgentEvidence, Escalation, Evidence, Limits, RankEvidence, Request
+from runtime.launch.evidence import AgentEvidence, Escalation, Evidence, Limits, RankEvidence, Request, Status
 from runtime.launch.local import LocalEngine
 from runtime.launch.processes import stat_of
 from runtime.launch.rank_environment import Command
@@ -43,6 +43,8 @@ class _Rank:
     spawn_error: str | None = None
     gone_since: float | None = None
     exit: ExitRecord | None = None
+    status: Status = "none"
+    look_again: float = 0.0
 
 
 @dataclass
@@ -202,7 +204,7 @@ class Gatherer:
     def _look(self, rank: _Rank, now: float) -> RankEvidence:
         rank.clock.look(now, read_heartbeat(self._files.heartbeat(rank.rank)))
         beat = rank.clock.beat
-        status = "gone" if rank.ending is not None or rank.identity is None else rank.identity.status()
+        status = self._status(rank, now)
         if status == "gone" and rank.gone_since is None:
             rank.gone_since = now
         rank.exit = rank.exit or (read_exit(self._files.exit(rank.rank)) if status == "gone" else None)
@@ -228,6 +230,15 @@ class Gatherer:
             limit=rank.clock.limit(self._limits.hang) if not ended else None,
             process_state=self._process_state(rank) if not ended and rank.clock.quiet(now) > 1.0 else "",
         )
+
+    def _status(self, rank: _Rank, now: float) -> Status:
+        """A living agent tells of a rank's end at once, so that there it is enough to look now and then."""
+        if rank.ending is not None or rank.identity is None:
+            return "gone"
+        if self._agent_gone or now >= rank.look_again:
+            rank.status = rank.identity.status()
+            rank.look_again = now + 1.0 if rank.status == "alive" else now
+        return rank.status
 
     def _exit_status(self, rank: _Rank) -> tuple[int | None, int | None]:
         if rank.ending is not None:

@@ -34,7 +34,7 @@ from runtime.run.identity import Identity
 from runtime.run.layout import RunDirectory
 from runtime.run.record import ENDED, read_record, write_record
 
-PERIOD = 0.2  # seconds between two looks
+PERIOD = 0.25  # seconds between two looks
 SUMMARY_PERIOD = 1.0
 TAKEN, HELD, FAILED = 0, 3, 1
 
@@ -99,18 +99,21 @@ class Supervisor:
         self._chronicle.close()
 
     def _look(self) -> None:
-        self._chronicle.check_epoch()
         self._engine.spared = self._telemetry.pids
         self._telemetry.poll()
         evidence = self._gatherer.gather(self._chronicle.record, self._standing)
         self._narrator.tell()
-        for action in reconcile(self._chronicle.record, evidence):
+        decided = reconcile(self._chronicle.record, evidence)
+        if decided:
+            self._chronicle.check_epoch()  # what follows may signal processes: only the holder may
+        for action in decided:
             self._executor.carry_out(action)
             if self._executor.over:
                 return
         self._executor.orders.retry()
         if evidence.now >= self._next_summary:
             self._next_summary = evidence.now + SUMMARY_PERIOD
+            self._chronicle.check_epoch()
             phase, step = self._gatherer.heartbeat_of(0)
             self._chronicle.change(summary=self._summary.poll(phase, step))
             checkpoint = self._summary.summary.checkpoint

@@ -41,9 +41,10 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     yield made
     for run in made.runs():
         held = holder(run)
-        if held is not None and held.identity is not None and held.identity.status() == "alive":
+        identity = held.identity if held is not None else None
+        if identity is not None and identity.pid != os.getpid() and identity.status() == "alive":
             with suppress(ProcessLookupError):
-                os.kill(held.identity.pid, signal.SIGKILL)
+                os.kill(identity.pid, signal.SIGKILL)
         end = time.monotonic() + 10
         while (left := members(run.run_id, [identity.pid for identity in run_processes(run.run_id)])) and (
             time.monotonic() < end
