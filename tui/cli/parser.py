@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
+from rich.cells import cell_len
+
 from runtime.messages import N_
 from tui import i18n
 from tui.clean import clean
@@ -73,6 +75,13 @@ class Parser(argparse.ArgumentParser):
         if more:
             lines += ["", *wrap(more, _width())] if lines else wrap(more, _width())
         self.epilog = "\n".join(lines)
+
+    def settle_usage(self) -> None:
+        """Fixes the usage line, which argparse would otherwise cut after the 7 cells of an English prefix."""
+        prefix = i18n._("usage: ")
+        first, *rest = self.format_usage().removeprefix(prefix).rstrip().split("\n")
+        wider = " " * (cell_len(prefix) - len(prefix))
+        self.usage = "\n".join([first, *(wider + line for line in rest)]).replace("%", "%%")
 
     def error(self, message: str) -> NoReturn:
         raise UsageProblem(message, self.format_usage(), self.prog)
@@ -170,4 +179,5 @@ def add_run(parser: Parser, help: str = "", *, step: bool = False, optional: boo
 
 def parse(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
     """Also accepts options between and after positional arguments."""
+    parser.settle_usage()
     return parser.parse_intermixed_args(list(arguments))

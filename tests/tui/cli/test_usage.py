@@ -33,6 +33,17 @@ def test_every_verb_teaches(cli: CommandLine, verb: str) -> None:
     assert max(cell_len(line) for line in done.stdout.splitlines()) <= 100
 
 
+def test_help_and_mistakes_speak_chinese(cli: CommandLine) -> None:
+    done = cli("launch", "--help", "--lang", "zh")
+    assert done.stdout.startswith("用法：headnode launch [-o")
+    assert "示例" in done.stdout
+    assert max(cell_len(line) for line in done.stdout.splitlines()) <= 100
+    wrong = cli("launch", "--lang", "zh")
+    assert wrong.returncode == 2
+    assert "缺少以下参数：PROFILE" in wrong.stderr
+    assert "用法：headnode launch" in wrong.stderr
+
+
 def test_the_help_names_every_verb_and_the_exit_codes(cli: CommandLine) -> None:
     done = cli("--help")
     assert all(verb in done.stdout for verb in VERBS)
