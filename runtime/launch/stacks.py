@@ -26,13 +26,14 @@ def dump_stacks(files: AttemptDirectory, ranks: Mapping[int, Identity]) -> dict[
     found: dict[str, dict[str, Any]] = {}
     asked: dict[int, int] = {}
     for rank, identity in ranks.items():
+        before = _size(files.log(rank))
         reason = _ask(identity)
         if reason is None:
-            asked[rank] = _size(files.log(rank))
+            asked[rank] = before
         else:
             found[str(rank)] = {"none": reason}
     if asked:
-        _await([files.log(rank) for rank in asked])
+        _await({files.log(rank): size for rank, size in asked.items()})
     for rank, offset in asked.items():
         stack = _read(files.log(rank), offset)
         found[str(rank)] = {"stack": stack} if stack else {"none": "it wrote nothing within 2 s"}
@@ -54,19 +55,16 @@ def _ask(identity: Identity) -> str | None:
         return str(error)
 
 
-def _await(logs: list[Path]) -> None:
-    """Waits until all logs have grown and are quiet again, or patience ends."""
+def _await(sizes: Mapping[Path, int]) -> None:
+    """Waits until all logs have grown beyond these sizes and are quiet again, or patience ends."""
     end = time.monotonic() + PATIENCE
-    sizes = {log: _size(log) for log in logs}
+    before: dict[Path, int] = {}
     while time.monotonic() < end:
         time.sleep(_QUIET)
-        now = {log: _size(log) for log in logs}
-        if now == sizes:
-            continue
-        time.sleep(_QUIET)
-        if {log: _size(log) for log in logs} == now:
+        now = {log: _size(log) for log in sizes}
+        if now == before and all(now[log] > size for log, size in sizes.items()):
             return
-        sizes = now
+        before = now
 
 
 def _size(path: Path) -> int:

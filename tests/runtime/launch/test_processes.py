@@ -14,7 +14,15 @@ import pytest
 from runtime.launch import memory
 from runtime.launch.local import LocalEngine
 from runtime.launch.memory import OomCounts, judge_kill
-from runtime.launch.processes import catches, environment_of, members, run_processes, send, verify_gone
+from runtime.launch.processes import (
+    catches,
+    environment_of,
+    members,
+    run_processes,
+    send,
+    stat_of,
+    verify_gone,
+)
 from runtime.launch.stacks import dump_stacks
 from runtime.launch.tails import log_end
 from runtime.launch.watch import RankClock
@@ -110,6 +118,7 @@ def test_stacks_or_why_there_are_none(marked: object, tmp_path: Path) -> None:
         hears = subprocess.Popen([sys.executable, "-c", script], stderr=log)
     until(lambda: catches(hears.pid, signal.SIGUSR1))
     frozen.send_signal(signal.SIGSTOP)
+    until(lambda: (found := stat_of(frozen.pid)) is not None and found.state == "T")
     ranks = {number: Identity.of(child.pid) for number, child in enumerate((deaf, frozen, hears))}
     stacks = dump_stacks(files, ranks)  # type: ignore[arg-type]
     hears.kill()
