@@ -19,7 +19,7 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding
 from textual.color import Color
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -84,6 +84,7 @@ class Chart(Widget, can_focus=True):
         self._rows: list[tuple[Part, ...]] = []
         self._picture: Picture | None = None
         self._stale = True
+        self._drawn = Size(0, 0)
         self._base: Style | None = None
         self._styles: dict[str, Style] = {}
 
@@ -121,7 +122,7 @@ class Chart(Widget, can_focus=True):
             self.refresh(*changed)
 
     def _draw(self) -> None:
-        width, height = self.size
+        width, height = self._drawn = self.size
         self._stale = False
         self._picture = self.model.picture(width, max(height - 1, 0), self._attempt_label, self.app.no_color)
         self._rows = [tuple(self._title(width)), *self._picture_rows(self._picture)]
@@ -240,7 +241,7 @@ class Chart(Widget, can_focus=True):
         return theme.style(_STYLES[ink]) if ink in _STYLES else Style.null()
 
     def render_line(self, y: int) -> Strip:
-        if self._stale or len(self._rows) != max(self.size.height, 1):
+        if self._stale or self._drawn != self.size:  # the new size comes before the message that tells of it
             self._draw()
         if self._base is None:
             self._base, self._styles = self.rich_style, {}
