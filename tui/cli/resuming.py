@@ -12,13 +12,15 @@ from tui.cli.launching import report_started
 from tui.cli.parser import Parser, add_common, add_overrides, overrides_of
 from tui.cli.progress import Progress
 from tui.cli.table import Column, Table
-from tui.format import DASH, count
+from tui.format import DASH, count, truncate
 from tui.i18n import _
 
 if TYPE_CHECKING:
     from runtime.launch.operations import ResumePlan
     from tui.cli.context import Context
 
+_LONGEST_VALUE = 40
+"""Cells; `--json` has values in full."""
 _MARKS = {
     "same": ("", "dim"),
     "note": ("≠", "warning"),
@@ -177,7 +179,13 @@ def _differences(context: Context, plan: ResumePlan, *, everything: bool) -> Non
     if not rows:
         return
     table = Table(
-        [Column(""), Column(_("WHAT")), Column(_("THEN")), Column(_("NOW")), Column("", shrinks=True)]
+        [
+            Column(""),
+            Column(_("WHAT")),
+            Column(_("THEN"), shrinks=True),
+            Column(_("NOW"), shrinks=True),
+            Column("", shrinks=True),
+        ]
     )
     for row in rows:
         mark, style = _MARKS.get(row.severity, ("", ""))
@@ -190,7 +198,7 @@ def _differences(context: Context, plan: ResumePlan, *, everything: bool) -> Non
 
 
 def _shown(value: str | float | None) -> str:
-    return DASH if value is None else str(value)
+    return DASH if value is None else truncate(str(value), _LONGEST_VALUE)
 
 
 def _source(plan: ResumePlan) -> str:

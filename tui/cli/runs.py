@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runtime.run.files import parse_object, read_bytes
+from runtime.run.files import read_bytes
+from runtime.run.jsontext import parse_object
 from runtime.run.record import RunRecord, record_from_json
 from tui import describe
 from tui.cli import describing
@@ -80,7 +81,7 @@ def _table(records: list[RunRecord]) -> Table:
     table = Table(
         [
             Column(_("STATE")),
-            Column(_("RUN"), shrinks=True),
+            Column(_("RUN"), keep_end=True),
             Column(_("JOB"), importance=1),
             Column(_("DONE"), "right", importance=7),
             Column(_("STEP"), "right", importance=5),

@@ -13,19 +13,23 @@ from tui.cli.output import STYLES, Output, Segment
 from tui.format import pad
 
 _GAP = 2
+_NARROWEST = 6
+_WORTH_SHOWING = 12
 
 
 @dataclass(frozen=True)
 class Column:
     """`importance`: the lowest goes first when the terminal is narrow; None always stays.
 
-    `shrinks`: its cells are cut with `…` rather than the column left out.
+    `shrinks`: its cells are cut with `…` rather than the column left out. `keep_end`: they are cut at
+    their beginning, and only when there is nothing else to leave out (ids, whose end tells them apart).
     """
 
     title: str
     justify: Literal["left", "right"] = "left"
     importance: int | None = None
     shrinks: bool = False
+    keep_end: bool = False
 
 
 Cell = str | Segment
@@ -57,23 +61,29 @@ class Table:
         return max(cell_len(text) for text in [*title, *(row[index] for row in texts)])
 
     def _fit(self, wanted: list[int], widths: dict[int, int], width: int) -> list[int]:
+        """The columns that are shown; `widths` of those that are cut are made smaller."""
         shown = list(wanted)
 
         def excess() -> int:
             return sum(widths[i] for i in shown) + _GAP * (len(shown) - 1) - width
 
-        optional = sorted(
-            (i for i in shown if self.columns[i].importance is not None),
-            key=lambda i: (self.columns[i].importance or 0, -i),
-        )
-        for index in optional:
-            shrinkable = sum(max(0, widths[i] - 12) for i in shown if self.columns[i].shrinks)
-            if excess() <= shrinkable:
+        def room() -> int:
+            return sum(max(0, widths[i] - _WORTH_SHOWING) for i in shown if self.columns[i].shrinks)
+
+        optional = [i for i in shown if self.columns[i].importance is not None]
+        for index in sorted(optional, key=lambda i: (self.columns[i].importance or 0, -i)):
+            if excess() <= room():
                 break
             shown.remove(index)
-        for index in [i for i in shown if self.columns[i].shrinks]:
-            if excess() > 0:
-                widths[index] = max(min(8, widths[index]), widths[index] - excess())
+        for cut in (
+            [i for i in shown if self.columns[i].shrinks],
+            [i for i in shown if self.columns[i].keep_end],
+        ):
+            while cut and excess() > 0:
+                widest = max(cut, key=lambda i: widths[i])
+                if widths[widest] <= _NARROWEST:
+                    break
+                widths[widest] -= 1
         return shown
 
     def _line(self, cells: Iterable[Cell], shown: list[int], widths: dict[int, int]) -> list[Segment]:
@@ -83,12 +93,24 @@ class Table:
             justify = self.columns[index].justify
             if position:
                 segments.append((" " * _GAP, ""))
-            segments.append((pad(clean(text), widths[index], justify), style))
+            text = clean(text)
+            if self.columns[index].keep_end:
+                text = _last_cells(text, widths[index])
+            segments.append((pad(text, widths[index], justify), style))
         while segments and not segments[-1][0].strip():
             segments.pop()
         if segments:
             segments[-1] = (segments[-1][0].rstrip(), segments[-1][1])
         return segments
+
+
+def _last_cells(text: str, width: int) -> str:
+    """The end of the text in at most `width` cells, beginning with `…` where something was cut."""
+    if cell_len(text) <= width:
+        return text
+    while text and cell_len(text) > width - 1:
+        text = text[1:]
+    return f"…{text}"
 
 
 def _text(cell: Cell) -> str:
@@ -100,7 +122,7 @@ def fields(out: Output, rows: Iterable[tuple[str, Cell | Sequence[Cell]]], inden
     kept = [(name, value) for name, value in rows if value]
     width = max((cell_len(name) for name, _ in kept), default=0)
     for name, value in kept:
-        parts: Sequence[Cell] = [value] if isinstance(value, str) or _is_segment(value) else value  # type: ignore[list-item,assignment]
+        parts: Sequence[Cell] = [value] if isinstance(value, str) or _is_segment(value) else value  # type: ignore[list-item]
         out.line(indent, (pad(name, width), "dim"), "  ", *parts)
 
 

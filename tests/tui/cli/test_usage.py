@@ -217,6 +217,7 @@ def test_tables_fit_the_terminal(cli: CommandLine, new_run: NewRun, columns: int
     assert len(lines) == 2
     assert all(cell_len(line) <= columns for line in lines)
     assert "failed" in lines[1]
+    assert "1f00" in lines[1]  # what is left of an id still names the run
     assert lines[0].startswith("STATE")
 
 
