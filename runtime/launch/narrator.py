@@ -91,10 +91,9 @@ class Narrator:
     def _tell_reports(self) -> None:
         for line in self._reports.poll():
             event = line.get("event")
+            self._summary.report(line)
             if event in TOLD:
                 self._tell_report(str(event), line)
-            else:
-                self._summary.report(line)
 
     def _tell_report(self, event: str, line: dict[str, Any]) -> None:
         seconds = number(line.get("seconds"))

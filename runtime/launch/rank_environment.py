@@ -14,9 +14,19 @@ import runtime
 from runtime.launch.processes import RUN_VARIABLE, SUPERVISOR_VARIABLE
 from runtime.run.layout import RunDirectory
 
-_FOREIGN = ("TORCHELASTIC_", "HEADNODE_")
-_PASSED = frozenset(["HEADNODE_RECORD_SAMPLES", "HEADNODE_FAULT"])
-"""What a doubter or a test sets for the trainer (see runtime.train.recorder and runtime.train.faults)."""
+_FOREIGN = ("TORCHELASTIC_",)
+_OWN = frozenset(
+    {
+        RUN_VARIABLE,
+        SUPERVISOR_VARIABLE,
+        "HEADNODE_RUN_DIR",
+        "HEADNODE_ATTEMPT",
+        "HEADNODE_JOB",
+        "HEADNODE_RENDEZVOUS",
+    }
+)
+"""What says which run and rank a process is of; other names that begin with HEADNODE_ are passed on."""
+
 _STALE = frozenset(
     [
         "GROUP_RANK",
@@ -94,8 +104,7 @@ def headnode_environment(base: Mapping[str, str]) -> dict[str, str]:
 def supervisor_environment(base: Mapping[str, str], run_id: str) -> dict[str, str]:
     """The environment of a supervisor: the user's own, but it is no process of any run, also if started
     from within one."""
-    cleaned = {name: value for name, value in base.items() if not name.startswith("HEADNODE_RUN")}
-    cleaned.pop("HEADNODE_ATTEMPT", None)
+    cleaned = {name: value for name, value in base.items() if name not in _OWN}
     return headnode_environment(cleaned) | {SUPERVISOR_VARIABLE: run_id}
 
 
@@ -123,7 +132,7 @@ def rank_environment(
     environment = {
         name: value
         for name, value in base.items()
-        if name in _PASSED or not (name.startswith(_FOREIGN) or name in _STALE)
+        if not name.startswith(_FOREIGN) and name not in _STALE | _OWN
     }
     world = command.world_size
     if command.job == "command":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from itertools import pairwise
 from pathlib import Path
 
 from runtime.run.jsontext import number, parse_object
@@ -69,9 +70,10 @@ class Sparkline:
     def values(self) -> tuple[float, ...]:
         """At most 32 values, oldest first."""
         cells = [self._cells[cell] for cell in sorted(self._cells)]
-        group = max(1, math.ceil(len(cells) / SPARKLINE_POINTS))
+        count = min(len(cells), SPARKLINE_POINTS)
+        edges = [place * len(cells) // count for place in range(count + 1)] if count else []
         points = []
-        for first in range(0, len(cells), group):
-            part = cells[first : first + group]
-            points.append(sum(total for total, _ in part) / sum(count for _, count in part))
+        for first, last in pairwise(edges):
+            part = cells[first:last]
+            points.append(sum(total for total, _ in part) / sum(number for _, number in part))
         return tuple(float(f"{point:.6g}") for point in points)

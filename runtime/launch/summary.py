@@ -72,7 +72,7 @@ class SummaryKeeper:
             self.summary = replace(self.summary, total_steps=total_steps)
 
     def report(self, line: Mapping[str, Any]) -> None:
-        """A line of a rank's report: totals, or the progress of preparing data."""
+        """A line of a rank's report: totals, or how the preparation of data gets on."""
         if line.get("event") == "totals":
             self._tokens_per_step = number(line.get("tokens_per_step")) or self._tokens_per_step
             self._stage = None
@@ -82,7 +82,11 @@ class SummaryKeeper:
                 total_steps=int(steps) if steps is not None else self.summary.total_steps,
                 total_tokens=int(tokens) if tokens is not None else self.summary.total_tokens,
                 progress=None,
+                eta_seconds=None,
             )
+        elif line.get("event") == "prepared":
+            self._stage = None
+            self.summary = replace(self.summary, progress=None, eta_seconds=None)
         elif line.get("event") == "progress":
             done, total, rate = (number(line.get(name)) for name in ("done", "total", "rate"))
             share = min(1.0, done / total) if done is not None and total else None

@@ -66,6 +66,7 @@ class Supervisor:
         self._narrator.adopt(record.attempt, handover.events)
         self._telemetry = TelemetryChild(run, self._engine.node, os.environ)
         self._next_summary = 0.0
+        self._complaint = ""
         self._poller = select.poll()
         if record.state in ENDED:
             return
@@ -87,7 +88,12 @@ class Supervisor:
         """Supervises to the end. Raises EpochLost when another supervisor has taken over."""
         self._poller.register(wakeup, select.POLLIN)
         while self._chronicle.record.state not in ENDED and not self._executor.over:
-            self._look()
+            try:
+                self._look()
+            except OSError as error:
+                # A file server that is away, a disk with faults: what was decided is decided again at the
+                # next look.
+                self._complain(error)
             if self._executor.over:
                 break
             self._poller.poll(PERIOD * 1000)
@@ -97,6 +103,11 @@ class Supervisor:
             time.sleep(PERIOD)  # the end is known; only the disk refuses it
             self._chronicle.flush()
         self._chronicle.close()
+
+    def _complain(self, error: OSError) -> None:
+        if str(error) != self._complaint:
+            self._complaint = str(error)
+            say(f"looking again in {PERIOD} s: {error}")
 
     def _look(self) -> None:
         self._engine.spared = self._telemetry.pids
