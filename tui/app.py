@@ -74,6 +74,7 @@ class HeadnodeApp(App[None]):
         self.left = self.services.memory.left(workspace.root)
         self._open_run = open_run
         self._pages: dict[str, Page] = {}
+        self._rebuilding = False
         i18n.setup(language, stored=self.services.memory.get("language"))
         for name in theme.PALETTES:
             self.register_theme(theme.textual_theme(name))
@@ -121,10 +122,17 @@ class HeadnodeApp(App[None]):
         """The page on top, below any dialog."""
         return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, Page))
 
+    @property
+    def _shown(self) -> list[Page]:
+        """The page to tell of news, if it has its widgets: not while it is being composed, for the first time
+        or anew."""
+        page = self.page
+        return [page] if page.is_mounted and page.query(Header) and not self._rebuilding else []
+
     def _tick(self) -> None:
-        if self.page.is_mounted:  # not yet composed a moment after it was opened
-            self.page.query_one(Header).update_header()
-            self.page.tick()
+        for page in self._shown:
+            page.query_one(Header).update_header()
+            page.tick()
 
     # -- what the store says
 
@@ -134,8 +142,9 @@ class HeadnodeApp(App[None]):
         if not message.first:
             for run_id, view in message.runs.items():
                 self._announce(before[run_id], view)
-        self.page.runs_changed(changed)
-        self.page.refresh_footer()
+        for page in self._shown:
+            page.runs_changed(changed)
+            page.refresh_footer()
         if message.first and self._open_run is not None:
             run_id, self._open_run = self._open_run, None
             self.open_run(run_id)
@@ -155,15 +164,18 @@ class HeadnodeApp(App[None]):
 
     def on_telemetry_sample(self, message: TelemetrySample) -> None:
         self.store.telemetry = message.sample
-        self.page.query_one(Header).update_header()
-        self.page.telemetry_changed(message.sample)
+        for page in self._shown:
+            page.query_one(Header).update_header()
+            page.telemetry_changed(message.sample)
 
     def on_run_followed(self, message: RunFollowed) -> None:
-        self.page.run_followed(message.run_id, message.followed)
+        for page in self._shown:
+            page.run_followed(message.run_id, message.followed)
 
     def on_store_note(self, message: StoreNote) -> None:
         self.store.note = message.text
-        self.page.refresh_page()
+        for page in self._shown:
+            page.refresh_page()
 
     # -- pages
 
@@ -172,6 +184,9 @@ class HeadnodeApp(App[None]):
 
     def show_page(self, name: str, **arguments: Any) -> None:
         """Goes to a numbered page; what lies above the current one is closed."""
+        self.page.leave(lambda: self._show_page(name, arguments))
+
+    def _show_page(self, name: str, arguments: dict[str, Any]) -> None:
         page = self._page(name)
         page.arrive(**arguments)
         if page is self.page and self.screen is page:
@@ -191,7 +206,7 @@ class HeadnodeApp(App[None]):
     def close_page(self) -> None:
         """Back to the page below."""
         if len(self.screen_stack) > 1:
-            self.pop_screen()
+            self.page.leave(self.pop_screen)
 
     def _page(self, name: str) -> Page:
         if name not in self._pages:
@@ -201,17 +216,21 @@ class HeadnodeApp(App[None]):
 
     async def rebuild(self) -> None:
         """Builds what is shown anew, after another language or theme was chosen."""
-        shown = set(self.screen_stack)
-        for name, page in list(self._pages.items()):
-            if page not in shown:
-                del self._pages[name]
-                self.uninstall_screen(name)
-                if page.is_attached:
-                    await page.remove()
-        for screen in self.screen_stack:
-            if isinstance(screen, Page):
-                await screen.recompose()
-                screen.refresh_page()
+        self._rebuilding = True
+        try:
+            shown = set(self.screen_stack)
+            for name, page in list(self._pages.items()):
+                if page not in shown:
+                    del self._pages[name]
+                    self.uninstall_screen(name)
+                    if page.is_attached:
+                        await page.remove()
+            for screen in self.screen_stack:
+                if isinstance(screen, Page):
+                    await screen.recompose()
+        finally:
+            self._rebuilding = False
+        self.page.refresh_page()
         self.page.refresh_footer()
 
     # -- language and theme
@@ -331,8 +350,11 @@ class HeadnodeApp(App[None]):
             self.copy_to_clipboard(clean(text, newlines=True))
             self.say(_("Copied"))
 
+    async def action_quit(self) -> None:
+        self.page.leave(self.exit)
+
     def action_command_palette(self) -> None:
-        if self.use_command_palette and not CommandPalette.is_open(self):
+        if self.page.check_action("palette", ()) and not CommandPalette.is_open(self):
             placeholder = _("a page, run, profile, language or theme")
             self.push_screen(CommandPalette(placeholder=placeholder, id="--command-palette"))
 

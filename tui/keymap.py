@@ -62,8 +62,15 @@ KEYMAP: dict[str, Action] = {
     "edit": Action(("e",), N_("edit"), N_("edit the profile"), _PROFILE),
     "duplicate": Action(("u",), N_("duplicate"), N_("make a copy of the profile under a new name"), _PROFILE),
     "validate": Action(("v",), N_("validate"), N_("check the profile against the schema"), _PROFILE),
+    "save_file": Action(
+        ("ctrl+s",), N_("save"), N_("save the profile; what is wrong with it is marked"), _PROFILE
+    ),
+    "overrides": Action(
+        ("o",), N_("overrides"), N_("change values for this run only, as in train.steps=100"), _PROFILE
+    ),
     "toggle_device": Action(("space",), N_("GPU"), N_("use or leave out the GPU"), _PROFILE),
     # checkpoints
+    "unfold": Action(("enter",), N_("unfold"), N_("show or hide the run's checkpoints"), _CHECKPOINT),
     "branch": Action(
         ("n",), N_("branch"), N_("a new run with the full state of this checkpoint"), _CHECKPOINT
     ),

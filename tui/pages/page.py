@@ -36,7 +36,7 @@ missed is in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
@@ -114,6 +114,11 @@ class Page(Screen[None]):
     def tick(self) -> None:
         """Once a second while the page is visible, for what ages."""
 
+    def leave(self, then: Callable[[], object]) -> None:
+        """Something is about to close this page: calls `then` when it may, which an editor asks about
+        first."""
+        then()
+
     def copy_text(self) -> str | None:
         """What `y` copies, or None for the focused widget's own text."""
         return None
@@ -145,6 +150,8 @@ class Page(Screen[None]):
             return len(self.focus_chain) > 1
         if action == "back":
             return self.zoomed is not None or self.has_more_to_close() or len(self.app.screen_stack) > 1
+        if action in keymap.GLOBAL_ACTIONS:
+            return action in self.GLOBAL
         if action in keymap.KEYMAP:
             return self.can(action)
         return True

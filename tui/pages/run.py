@@ -35,7 +35,7 @@ class RunPage(Page):
     """Opened for one run by `app.open_run(run_id)`."""
 
     ACTIONS = ("stop", "resume", "save_now")
-    AUTO_FOCUS = "Chart"
+    AUTO_FOCUS = ""  # the first chart, once there is one
     DEFAULT_CSS = """
     RunPage #reason { padding: 0 1; margin-bottom: 1; display: none; }
     RunPage #progress { padding: 0 1; margin-bottom: 1; display: none; }
@@ -133,8 +133,14 @@ class RunPage(Page):
         self.refresh_footer()
 
     def on_chart_grid_shown(self) -> None:
-        if self.focused is None:
-            self.query("Chart").first().focus()
+        self.call_after_refresh(self._focus_chart)
+
+    def _focus_chart(self) -> None:
+        """The first chart has the keys until another pane is chosen."""
+        charts = self.query("Chart").results()
+        chart = next((chart for chart in charts if chart.focusable), None)
+        if self.focused is None and chart is not None:
+            self.set_focus(chart)
 
     def on_chart_changed(self) -> None:
         self.refresh_footer()
@@ -155,6 +161,7 @@ class RunPage(Page):
             reason.show([Text(problem, theme.style("failed"))])
             return
         self._feed(view)
+        self._focus_chart()
         explained = describe.explanation(view.record)
         reason.display = explained is not None
         if explained is not None:

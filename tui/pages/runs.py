@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 from textual.timer import Timer
 
 from tui import describe, theme
+from tui.clean import clean
 from tui.format import duration
 from tui.i18n import _, ngettext
 from tui.pages.page import Page
@@ -38,6 +39,7 @@ class RunsPage(Page):
     NAME = "runs"
     ACTIONS = ("open", "new_run", "stop", "resume", "remove", "mark", "filter", "sort")
     DEFAULT_CSS = """
+    RunsPage #note { padding: 0 1; margin-bottom: 1; display: none; }
     RunsPage #since { padding: 0 1; margin-bottom: 1; display: none; }
     RunsPage #runs { height: 1fr; }
     RunsPage #overview { padding: 0 1; margin-top: 1; }
@@ -63,6 +65,7 @@ class RunsPage(Page):
         self._ticks = 0
 
     def body(self) -> ComposeResult:
+        yield Lines(id="note")
         yield Lines(id="since")
         yield FilterLine(_("words of a run's name, state or job"))
         yield Table(id="runs")
@@ -75,12 +78,14 @@ class RunsPage(Page):
     # -- what is shown
 
     def refresh_page(self) -> None:
+        self._followed = None
+        self.query_one(DeviceStrip).update_strip(self.store.telemetry)
+        self._show_anew()
+
+    def _show_anew(self) -> None:
+        """All rows are made again: ages, widths or columns are others."""
         self._rows.clear()
         self._show()
-
-    def on_screen_resume(self) -> None:
-        self._followed = None
-        super().on_screen_resume()
 
     def runs_changed(self, changed: frozenset[str]) -> None:
         for run_id in changed:
@@ -104,14 +109,14 @@ class RunsPage(Page):
             for grid in self.query("ChartGrid"):
                 grid.changed()  # type: ignore[attr-defined]
         if self._ticks % _AGES_SECONDS == 0:
-            self.refresh_page()
+            self._show_anew()
 
     def run_followed(self, run_id: str, followed: Followed) -> None:
         if self.selected is not None and run_id == self.selected.run_id:
             self.query_one(EventsView).update_events(followed.events, self.headnode.services.clock())
 
     def on_resize(self, event: events.Resize) -> None:
-        self.call_after_refresh(self.refresh_page)
+        self.call_after_refresh(self._show_anew)
 
     def _arrange(self, rows: int) -> None:
         """The table as high as it has rows, the rest for the selected run; on a low screen the table
@@ -127,6 +132,7 @@ class RunsPage(Page):
         width = self.size.width
         if not self.is_mounted or not width:
             return
+        self._show_note()
         table = self.query_one(Table)
         layout = columns(width)
         table.set_columns(layout)
@@ -146,6 +152,13 @@ class RunsPage(Page):
         if changed is None or selected is None or selected.run_id in changed:
             self._show_overview()
         self._arrange(len(rows))
+
+    def _show_note(self) -> None:
+        note, trouble = self.query_one("#note", Lines), self.store.note
+        note.display = trouble is not None
+        if trouble is not None:
+            text = _("The workspace can't be read: {error}").format(error=clean(trouble))
+            note.show([Text(text, theme.style("failed"))])
 
     def _ordered(self) -> list[RunView]:
         views = self.store.ordered()

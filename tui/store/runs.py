@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,7 +82,8 @@ class WorkspaceReader:
     def poll(self, everything: bool = False) -> dict[str, RunView | None]:
         """The runs that changed (None: gone). Raises OSError when the logs can't be listed."""
         changes: dict[str, RunView | None] = {}
-        listing = _signature(self.workspace.logs)
+        with os.scandir(self.workspace.logs):  # raises where there would otherwise seem to be no runs
+            listing = _signature(self.workspace.logs)
         if everything or listing != self._listed or not self._views:
             self._list(changes)
             self._listed = listing

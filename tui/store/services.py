@@ -45,7 +45,7 @@ class Services:
     clock: Callable[[], float] = time.time
     home: Path = field(default_factory=Path.home)
     memory: Memory = field(default_factory=Memory)
-    sampler: Callable[[Workspace], Sampler] | None = sampler_process
+    sampler: Callable[[Workspace], Sampler] = sampler_process
     adopt: Callable[[Workspace], list[str]] | None = adopt_runs
     threaded: bool = True
     watch: bool = True

@@ -84,8 +84,10 @@ class Store:
         self._wake.set()
 
     def start(self) -> None:
-        """Starts the gathering thread."""
-        if self._services.threaded:
+        """Starts the gathering thread; without threads only the sampler."""
+        if not self._services.threaded:
+            self._start_sampler()
+        else:
             self._thread = threading.Thread(target=self._gather, name="store", daemon=True)
             self._thread.start()
 
@@ -95,16 +97,22 @@ class Store:
         self._wake.set()
         if self._thread is not None:
             self._thread.join(2.0)
+        elif self._sampler is not None:
+            self._sampler.stop()
 
     # -- on the gathering thread
 
     def poll_once(self, everything: bool = True) -> None:
-        """Looks once at the workspace and posts what changed."""
+        """Looks once at everything and posts what changed."""
+        self._poll_workspace(everything)
+        self._poll_followed()
+        self._poll_sampler(time.monotonic())
+
+    def _poll_workspace(self, everything: bool) -> None:
         try:
             changes = self._reader.poll(everything)
         except OSError as error:
-            self._post(StoreNote(str(error)))
-            self._noted = True
+            self._complain(error)
             return
         if self._noted:
             self._noted = False
@@ -112,8 +120,6 @@ class Store:
         if changes or self._first:
             self._post(RunsChanged(changes, first=self._first))
             self._first = False
-
-        self._poll_followed()
 
     def _poll_followed(self) -> None:
         run_id = self._follow
@@ -132,40 +138,44 @@ class Store:
 
     def _gather(self) -> None:
         watcher: Watcher | None = None
-        self.poll_once()
-        self._start_sampler()
-        if self._services.watch:
-            watcher = Watcher(self.workspace.logs, self._reported)
-            if not watcher.start():
-                watcher = None
-        everything_at = adopt_at = leave_at = time.monotonic()
+        everything_at = adopt_at = leave_at = 0.0
         while not self._ended.is_set():
-            if self._wake.wait(POLL_SECONDS) and self._settle:
-                self._ended.wait(_SETTLE_SECONDS)
-            self._wake.clear()
-            self._settle = False
-            if self._ended.is_set():
-                break
             now = time.monotonic()
             everything = self._look_at_everything or now >= everything_at
             self._look_at_everything = False
             if everything:
                 everything_at = now + EVERYTHING_SECONDS
-            self.poll_once(everything)
-            if watcher is not None:
-                active = [view.directory.path for view in self._reader.views() if view.active]
-                watcher.watch_runs(active)
-            self._poll_sampler(now)
-            if now >= adopt_at:
-                adopt_at = now + ADOPT_SECONDS
-                self._adopt()
-            if now >= leave_at:
-                leave_at = now + LEAVE_SECONDS
-                self._services.memory.leave(self.workspace.root, self._services.clock())
+            try:
+                self.poll_once(everything)
+                if self._sampler is None:
+                    self._start_sampler()
+                    watcher = self._start_watcher()
+                if watcher is not None:
+                    watcher.watch_runs(view.directory.path for view in self._reader.views() if view.active)
+                if now >= adopt_at:
+                    adopt_at = now + ADOPT_SECONDS
+                    self._adopt()
+                if now >= leave_at:
+                    leave_at = now + LEAVE_SECONDS
+                    self._services.memory.leave(self.workspace.root, self._services.clock())
+            except Exception as error:  # noqa: BLE001 (shown; a thread that ends would leave a picture that stands still)
+                self._complain(error)
+            if self._wake.wait(POLL_SECONDS) and self._settle:
+                self._ended.wait(_SETTLE_SECONDS)
+            self._wake.clear()
+            self._settle = False
         if watcher is not None:
             watcher.stop()
         if self._sampler is not None:
             self._sampler.stop()
+
+    def _complain(self, error: Exception) -> None:
+        self._noted = True
+        self._post(StoreNote(f"{type(error).__name__}: {error}"))
+
+    def _start_watcher(self) -> Watcher | None:
+        watcher = Watcher(self.workspace.logs, self._reported) if self._services.watch else None
+        return watcher if watcher is not None and watcher.start() else None
 
     def _reported(self) -> None:
         """The kernel reports a change; the writer may still be at it."""
@@ -173,7 +183,7 @@ class Store:
         self._wake.set()
 
     def _start_sampler(self) -> None:
-        if self._services.sampler is not None:
+        if self._sampler is None:
             self._sampler = self._services.sampler(self.workspace)
             try:
                 self._sampler.start()
@@ -181,7 +191,7 @@ class Store:
                 return
 
     def _poll_sampler(self, now: float) -> None:
-        if self._sampler is None:
+        if self._sampler is None:  # not started yet
             return
         lines = self._sampler.poll()
         sample = read_sample(lines[-1]) if lines else None
@@ -203,8 +213,7 @@ class Store:
                 if adopt(self.workspace):
                     self.wake()
             except Exception as error:  # noqa: BLE001 (shown; it must neither end the panel nor print into it)
-                self._post(StoreNote(f"{type(error).__name__}: {error}"))
-                self._noted = True
+                self._complain(error)
 
         self._adopting = threading.Thread(target=work, name="adopt", daemon=True)
         self._adopting.start()
