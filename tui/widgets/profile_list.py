@@ -1,0 +1,104 @@
+"""Which profiles there are, and everything to be shown of one. Reads the disk: not for the panel's thread."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.clean import clean
+
+if TYPE_CHECKING:
+    from runtime.profile import Problem, Profile, ProfileEntry
+    from runtime.run.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All profiles, and what tells whether the files are still the same."""
+
+    entries: tuple[ProfileEntry, ...]
+    signature: object
+
+
+@dataclass(frozen=True)
+class ProfileDetail:
+    """One profile: its text (None where it can't be read), and itself or all that is wrong with it."""
+
+    path: Path
+    text: str | None
+    profile: Profile | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def marked(self) -> list[int]:
+        """The lines of this file that something is wrong with."""
+        return [problem.line for problem in self.problems if problem.line and self._here(problem)]
+
+    def _here(self, problem: Problem) -> bool:
+        return problem.file is not None and Path(problem.file).name == self.path.name
+
+
+def signature(workspace: Workspace) -> object:
+    """Changes whenever a profile is added, removed or written."""
+    from runtime.profile.find import directories, profile_files
+
+    found = []
+    for directory in directories(workspace.root):
+        for path in profile_files(directory):
+            try:
+                status = path.stat()
+            except OSError:
+                found.append((str(path), None, None))
+            else:
+                found.append((str(path), status.st_mtime_ns, status.st_size))
+    return tuple(found)
+
+
+def list_profiles(workspace: Workspace) -> Listing:
+    """The workspace's own profiles first, then those that come with Headnode."""
+    from runtime.profile import find_profiles
+
+    before = signature(workspace)
+    entries = sorted(find_profiles(workspace.root), key=lambda entry: entry.shipped)
+    return Listing(tuple(entries), before)
+
+
+def read_profile(path: Path, workspace: Workspace) -> ProfileDetail:
+    """Everything of one profile. Whatever is wrong with it is in `problems`."""
+    from runtime.profile import ProfileError, load
+    from runtime.profile.reading import read_text
+
+    try:
+        text = read_text(path)
+    except ProfileError as error:
+        return ProfileDetail(path, None, None, tuple(error.problems))
+    try:
+        return ProfileDetail(path, text, load(path, workspace=workspace.root), ())
+    except ProfileError as error:
+        return ProfileDetail(path, text, None, tuple(error.problems))
+
+
+def check_text(text: str, path: Path, workspace: Workspace) -> ProfileDetail:
+    """The same for a text that is to stand in this file."""
+    from runtime.profile import ProfileError, loads
+
+    try:
+        return ProfileDetail(path, text, loads(text, file=path, workspace=workspace.root), ())
+    except ProfileError as error:
+        return ProfileDetail(path, text, None, tuple(error.problems))
+
+
+def group(path: Path) -> str:
+    """The directory that a profile lies in, where that says something: `pretrain`."""
+    return "" if path.parent.name == "profiles" else clean(path.parent.name)
+
+
+def taken(name: str, directory: Path, entries: tuple[ProfileEntry, ...]) -> bool:
+    """Whether a new profile of this name in this directory would replace one, or be mistaken for one."""
+    return (
+        any(name in (entry.name, entry.path.stem) for entry in entries)
+        or os.path.lexists(directory / f"{name}.yaml")
+        or os.path.lexists(directory / f"{name}.yml")
+    )
