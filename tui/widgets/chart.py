@@ -268,11 +268,12 @@ class Chart(Widget, can_focus=True):
         if self._stale:
             self.refresh()
 
+    # Textual sets `has_focus` and refreshes only after these.
     def on_focus(self) -> None:
-        self.update_chart()
+        self._stale = True
 
     def on_blur(self) -> None:
-        self.update_chart()
+        self._stale = True
 
     # -- keys
 
