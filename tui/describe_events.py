@@ -138,8 +138,9 @@ def _evaluated(event: Event, detail: Mapping[str, Any]) -> str:
 
 
 def _exited(event: Event, detail: Mapping[str, Any]) -> str:
-    if detail.get("code") == 0 and not detail.get("signal"):
-        return ""
+    quiet = detail.get("code") == 0 or detail.get("outcome") in ("finished", "stopped")
+    if quiet and not detail.get("signal"):
+        return ""  # what the run has come to is said by an event of its own
     rank = detail.get("rank", "?")
     return _("rank {rank}: {how}").format(rank=rank, how=describe.crash(detail))
 
