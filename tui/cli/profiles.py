@@ -99,8 +99,8 @@ def check_arguments(parser: Parser) -> None:
             ),
         ],
         _(
-            "Exit code 2: the profile is wrong. 1: it is right, but can't run here. Next: headnode plan "
-            "PROFILE."
+            "Exit code 2: a launch would be refused, for the profile itself or for what it needs here. Next: "
+            "headnode plan PROFILE."
         ),
     )
     add_profile(parser)
@@ -142,7 +142,7 @@ def check(context: Context) -> int:
         context.out.json(
             {"name": profile.name, "job": profile.job, "checks": [_check(found) for found in checks]}
         )
-        return int(failed)
+        return 2 if failed else 0
     show_checks(context.out, checks)
     context.out.line()
     context.out.line(
@@ -150,7 +150,7 @@ def check(context: Context) -> int:
         if failed
         else _("Next: headnode plan {name} · headnode launch {name}").format(name=context.options.profile)
     )
-    return int(failed)
+    return 2 if failed else 0
 
 
 def show_checks(out: Output, checks: list[Check]) -> None:
