@@ -10,10 +10,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from runtime.launch.attempts import resume_of
+from runtime.launch.holding import hand_over
 from runtime.launch.new_run import first_attempt, first_record
 from runtime.launch.plan import ResumePlan, make_plan
 from runtime.launch.preflight import require
-from runtime.launch.starting import start_supervisor, workspace_root
+from runtime.launch.starting import workspace_root
 from runtime.messages import N_, UsageError
 from runtime.run.checkpoints import list_checkpoints, verify
 from runtime.run.files import SCHEMA, encode, fsync_directory
@@ -93,7 +94,7 @@ def branch(
         shutil.rmtree(hidden.path, ignore_errors=True)
         raise
     fsync_directory(workspace.logs)
-    start_supervisor(new)
+    hand_over(new)
     return new
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from runtime.launch.adoption import adopt, adopt_run
 from runtime.launch.branching import branch
+from runtime.launch.holding import hand_over
 from runtime.launch.plan import ResumePlan, resume_plan
 from runtime.launch.plan_row import PlanRow
 from runtime.launch.removing import remove_checkpoint, remove_run
 from runtime.launch.resuming import resume
-from runtime.launch.starting import start_supervisor
 from runtime.messages import N_, HeadnodeError, UsageError
 from runtime.run.control import request
 from runtime.run.files import SCHEMA
@@ -74,7 +74,7 @@ def launch(workspace: Workspace, profile: Profile, *, by: str = "cli") -> RunDir
             **first_attempt(run, profile, workspace, text),
         },
     )
-    start_supervisor(run)
+    hand_over(run)
     return run
 
 

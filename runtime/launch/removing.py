@@ -6,14 +6,14 @@ import os
 import shutil
 from dataclasses import replace
 
+from runtime.launch.holding import take_ended
 from runtime.launch.processes import run_processes
 from runtime.messages import N_, HeadnodeError, UsageError
 from runtime.run.annotations import protected_steps
 from runtime.run.checkpoints import Checkpoint, delete_checkpoint, list_checkpoints
-from runtime.run.epochs import release_epoch, take_epoch
+from runtime.run.epochs import release_epoch
 from runtime.run.events import EventWriter
 from runtime.run.files import fsync_directory
-from runtime.run.identity import Identity
 from runtime.run.layout import RunDirectory
 from runtime.run.record import RunRecord, read_record, write_record
 
@@ -36,7 +36,7 @@ def remove_run(run: RunDirectory) -> None:
             steps=", ".join(str(step) for step in protected),
         )
     if not (record is not None and record.moved):
-        take_epoch(run, Identity.current())  # never released: nobody is to begin anything here
+        take_ended(run)  # never released: nobody is to begin anything here
     hidden = run.path.with_name(f".{run.run_id}.{os.urandom(3).hex()}.removing")
     run.path.rename(hidden)
     fsync_directory(hidden.parent)
@@ -61,7 +61,7 @@ def remove_checkpoint(run: RunDirectory, step: int) -> None:
             step=step,
             run=run.run_id,
         )
-    epoch = take_epoch(run, Identity.current())
+    epoch = take_ended(run)
     try:
         _delete(run, record, found)
     finally:

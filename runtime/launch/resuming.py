@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from runtime.launch.attempts import resume_of
 from runtime.launch.command import strategy
+from runtime.launch.holding import hand_over, take_ended
 from runtime.launch.new_run import attempt_files
 from runtime.launch.plan import ResumePlan, make_plan, readable_record
 from runtime.launch.preflight import require
 from runtime.launch.processes import run_processes
-from runtime.launch.starting import start_supervisor, workspace_root
+from runtime.launch.starting import workspace_root
 from runtime.messages import N_, HeadnodeError, UsageError
 from runtime.run.checkpoints import invalidate, remove_partial
-from runtime.run.epochs import release_epoch, take_epoch
+from runtime.run.epochs import release_epoch
 from runtime.run.events import EventWriter
 from runtime.run.files import encode, fsync_directory, write_atomic
-from runtime.run.identity import Identity
 from runtime.run.layout import RunDirectory
 from runtime.run.record import Resume, RunRecord, write_record
 from runtime.run.workspace import Workspace
@@ -49,12 +49,12 @@ def resume(
     plan = make_plan(run, step, overrides, branch=False, thorough=True)
     plan.require(acknowledge)
     require(plan.profile, workspace, run)
-    epoch = take_epoch(run, Identity.current())
+    epoch = take_ended(run)
     try:
         _prepare(run, _require_over(run), plan, workspace, acknowledge, by)
     finally:
         release_epoch(run, epoch)
-    start_supervisor(run)
+    hand_over(run)
     return run
 
 
