@@ -1,4 +1,4 @@
-"""Promise 3: a resume continues bit for bit as if nothing had happened: launched, killed, resumed for real."""
+"""Promise 3: a resume goes on bit for bit as if nothing had happened: launched, killed, resumed for real."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ranks as forked children of the test process: real processes and groups without importing torch each time."""
+"""Ranks as forked children of the test process: real processes and groups without importing torch anew."""
 
 from __future__ import annotations
 
