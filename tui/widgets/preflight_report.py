@@ -1,0 +1,92 @@
+"""Everything that a preflight finds out about a profile. Reads the disk: not for the panel's thread."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runtime.messages import Message, UsageError
+from tui.clean import clean
+from tui.i18n import N_
+
+if TYPE_CHECKING:
+    from runtime.launch.preflight import Check
+    from runtime.profile import Estimate, Problem, Profile
+    from runtime.run.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Report:
+    """`profile` is None where it can't be used; then `problems` says why. `silent` is why there is no
+    estimate."""
+
+    overrides: tuple[str, ...]
+    profile: Profile | None
+    problems: tuple[Problem, ...] = ()
+    checks: tuple[Check, ...] = ()
+    estimate: Estimate | None = None
+    silent: Message | None = None
+    command: str = ""
+    directory: str = ""
+    environment: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> list[Check]:
+        """The checks that keep it from being launched."""
+        return [check for check in self.checks if check.status == "fail"]
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be launched."""
+        return self.profile is not None and not self.failed
+
+
+class BadOverrides(UsageError):
+    """A line of overrides that can't be cut into words."""
+
+
+def split_overrides(line: str) -> tuple[str, ...]:
+    """The overrides in a line, quoted as in a shell. Raises BadOverrides for a quotation without an end."""
+    try:
+        return tuple(shlex.split(line))
+    except ValueError:
+        raise BadOverrides(N_("a quotation mark has no partner")) from None
+
+
+def inspect(path: Path, overrides: Sequence[str], workspace: Workspace) -> Report:
+    """Loads the profile with the overrides, runs all checks, and estimates."""
+    from runtime.profile import ProfileError, load
+
+    try:
+        profile = load(path, tuple(overrides), workspace=workspace.root)
+    except ProfileError as error:
+        return Report(tuple(overrides), None, tuple(error.problems))
+    from runtime.launch.command import environment_names_of, worker_command, working_directory
+    from runtime.launch.preflight import preflight
+
+    estimate, silent = _estimate(profile)
+    names = environment_names_of(profile, workspace)
+    own = {*profile.launch.env, *profile.launch.secrets}
+    return Report(
+        tuple(overrides),
+        profile,
+        checks=tuple(preflight(profile, workspace)),
+        estimate=estimate,
+        silent=silent,
+        command=clean(shlex.join(worker_command(profile))),
+        directory=clean(working_directory(profile, workspace)),
+        environment=tuple(clean(name) for name in names if name in own or name not in os.environ),
+    )
+
+
+def _estimate(profile: Profile) -> tuple[Estimate | None, Message | None]:
+    from runtime.profile import estimate
+
+    try:
+        return estimate(profile), None
+    except UsageError as error:
+        return None, error.message
