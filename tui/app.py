@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from textual.command import Provider
 
+    from runtime.run.layout import RunDirectory
     from runtime.run.workspace import Workspace
     from tui.store.runs import RunView
 
@@ -262,6 +263,15 @@ class HeadnodeApp(App[None]):
         from tui.pages.run import RunPage
 
         self.open_page(RunPage(run_id))
+
+    def open_new_run(self, run: RunDirectory) -> None:
+        """Opens the page of a run that was made just now, over Runs, before the store has found it."""
+        from tui.store.runs import read_view
+
+        self.store.runs.setdefault(run.run_id, read_view(run.run_id, run))
+        self.store.wake()
+        self.show_page("runs")
+        self.open_run(run.run_id)
 
     def stop_run(self, run_id: str) -> None:
         """Asks how, then stops the run."""
