@@ -22,7 +22,7 @@ from tui.widgets.table import Column, Row, Table
 if TYPE_CHECKING:
     from tui.store.runs import RunView
 
-_LIST_WIDTH = 34
+_LIST_WIDTH = 40
 _LOOK_SECONDS = 2
 
 
@@ -33,7 +33,7 @@ class LogsPage(Page):
     ACTIONS = ("open", *LogView.ACTIONS)
     AUTO_FOCUS = "LogLines"
     DEFAULT_CSS = """
-    LogsPage #list { width: 34; }
+    LogsPage #list { width: 40; }
     LogsPage #log { padding-left: 1; }
     LogsPage.-narrow #panes { layout: vertical; }
     LogsPage.-narrow #list { width: 100%; height: 9; }

@@ -57,7 +57,7 @@ def linear_axis(low: float, high: float, rows: int) -> VerticalAxis:
     size = max(abs(low), abs(high))
     if high - low <= size * 1e-12:
         return _constant_axis((low + high) / 2, rows)
-    if rows <= 2:
+    if rows <= 3:
         return _tight_axis(low, high, rows)
     step, spacing = _choose_step(low, high, rows)
     per_dot = step / spacing
@@ -70,6 +70,8 @@ def linear_axis(low: float, high: float, rows: int) -> VerticalAxis:
     for cell, label in zip(cells, labels, strict=True):
         if 0 <= cell < rows and (not ticks or ticks[-1].cell - cell > 1):  # never in neighbouring rows
             ticks.append(Tick(cell, label))
+    if len(ticks) < 2:
+        return _tight_axis(low, high, rows)
     return VerticalAxis((bottom + rows * DOTS - 1) * per_dot, per_dot, False, tuple(reversed(ticks)), offset)
 
 
@@ -119,10 +121,14 @@ def _constant_axis(value: float, rows: int) -> VerticalAxis:
 
 
 def _tight_axis(low: float, high: float, rows: int) -> VerticalAxis:
-    """One or two rows have no room for round numbers: two show both limits, one shows none."""
-    labels = dict.fromkeys((short_number(high), short_number(low))) if rows == 2 else ()
-    ticks = tuple(Tick(row, label) for row, label in enumerate(labels))
-    return VerticalAxis(high, (high - low) / max(rows * DOTS - 1, 1), False, ticks)
+    """Few rows have no room for round numbers: the limits are shown, and nothing in a single row."""
+    both = next((pair for digits in range(3, 9) if len(set(pair := _labels(low, high, digits))) > 1), ())
+    ticks = [Tick(row, label) for row, label in zip((0, rows - 1), both, strict=False)] if rows > 1 else []
+    return VerticalAxis(high, (high - low) / max(rows * DOTS - 1, 1), False, tuple(ticks))
+
+
+def _labels(low: float, high: float, digits: int) -> tuple[str, ...]:
+    return short_number(high, digits), short_number(low, digits)
 
 
 def log_axis(low: float, high: float, rows: int) -> VerticalAxis:
@@ -139,7 +145,7 @@ def log_axis(low: float, high: float, rows: int) -> VerticalAxis:
     )  # the limits move in small jumps, not with each value
     bottom, top = math.floor(bottom / grain + 1e-9) * grain, math.ceil(top / grain - 1e-9) * grain
     per_dot = (top - bottom) / max(rows * DOTS - 1, 1)
-    if rows <= 2:
+    if rows <= 3:
         return VerticalAxis(top, per_dot, True, _tight_axis(low, high, rows).ticks)
     candidates = [
         [(int((top - math.log10(value)) / per_dot + 0.5) // DOTS, value) for value in values]

@@ -95,7 +95,7 @@ class Curve:
             return False
         self._probe_at = np.linspace(0, len(xs) - 1, _PROBES).astype(np.intp) if len(xs) else _NOTHING
         self._probes = np.stack([xs[self._probe_at], ys[self._probe_at]])
-        start = max(self.count - 1, 0) if extends else 0
+        start = max(self.count - 1, 0) if extends and self._ascends else 0
         ascends = not np.any(xs[start + 1 :] < xs[start:-1])
         if not ascends:
             order = np.argsort(xs, kind="stable")

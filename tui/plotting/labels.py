@@ -66,17 +66,17 @@ def _count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def short_number(value: float) -> str:
-    """A value in at most eight characters: `2.413`, `371k`, `1.2e-5`, `nan`."""
+def short_number(value: float, digits: int = 4) -> str:
+    """A value in a few digits: `2.413`, `371k`, `1.2e-5`, `nan`."""
     size = abs(value)
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     if size != 0 and (size < 1e-3 or size >= 1e15):
-        return _trimmed(f"{value:.2e}")
+        return _trimmed(f"{value:.{digits - 2}e}")
     for unit, suffix in _UNITS:
         if size >= unit * (10 if unit == 1e3 else 1) and suffix:
-            return f"{value / unit:.4g}{suffix}"
-    return f"{value:.4g}"
+            return f"{value / unit:.{digits}g}{suffix}"
+    return f"{value:.{digits}g}"
 
 
 def reading_number(value: float) -> str:

@@ -267,6 +267,8 @@ class ChartModel:
         if self.window is not None:
             ends = [x for x in moved if x is not None]
             self.window = (ends[0], ends[1]) if len(ends) == 2 and ends[1] > ends[0] else None
+            if self.follow:
+                self._move(self.extent[1] - ends[-1])
 
     def _point(self, x: float) -> int | None:
         """The number of the first line's point nearest to x."""

@@ -216,6 +216,9 @@ class ChartGrid(Widget):
         if message.changed:
             self._current.clear()
         redrawn = {name for name, arrival in message.arrivals.items() if self._take(name, arrival)}
+        leader = self._models.get(message.names[0]) if message.names else None
+        if leader is not None and leader.window is not None:  # each follows its own end: keep them together
+            redrawn |= {name for name, model in self._models.items() if model.look_like(leader)}
         if message.names != self.names:
             self.names = message.names
             self._arrange()

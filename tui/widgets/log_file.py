@@ -11,6 +11,7 @@ which a whole block holds no newline. The same pieces come out whether one reads
 from __future__ import annotations
 
 import os
+import stat
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +56,13 @@ class LogFile:
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError:
-            changed = self.exists
-            self._forget()
-            self.exists = False
-            return "missing" if changed else "same"
+            return self._missing()
         self.close()
-        self._descriptor = descriptor
         status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)
+            return self._missing()
+        self._descriptor = descriptor
         identity = (status.st_dev, status.st_ino)
         head = self._pread(0, min(status.st_size, _SIGNATURE))
         replaced = self.exists and (
@@ -70,10 +71,14 @@ class LogFile:
         grown = status.st_size > self.size
         if replaced:
             self._forget()
-            self._descriptor = descriptor
         appeared = not self.exists
         self._identity, self._head, self.size, self.exists = identity, head, status.st_size, True
         return "replaced" if replaced or appeared else "grown" if grown else "same"
+
+    def _missing(self) -> Change:
+        existed, self.exists = self.exists, False
+        self._forget()
+        return "missing" if existed else "same"
 
     def _forget(self) -> None:
         self.size = 0
