@@ -7,7 +7,6 @@ import os
 import time
 from pathlib import Path
 
-from runtime.launch.starting import SupervisorFailed, start_supervisor
 from runtime.run.epochs import holder
 from runtime.run.layout import RunDirectory
 from runtime.run.record import read_record
@@ -73,6 +72,8 @@ def _age(run: RunDirectory) -> float:
 def _start(run: RunDirectory) -> bool:
     if not os.access(run.path, os.W_OK):
         return False
+    from runtime.launch.starting import SupervisorFailed, start_supervisor
+
     try:
         return start_supervisor(run)
     except SupervisorFailed:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from runtime.launch.attempts import cores
 from runtime.launch.command import threads
 from runtime.launch.preflight import Check
+from runtime.launch.processes import marked_processes
 from runtime.launch.session import session_rules
 from runtime.messages import N_, Message, UsageError
 from runtime.run.layout import RunDirectory
+from runtime.run.record import read_record
 from runtime.run.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def machine_checks(profile: Profile, workspace: Workspace, resume: RunDirectory 
     yield from _memory(profile, estimate)
     yield _cores(profile)
     yield _session()
+    yield from _leftovers(workspace, resume)
 
 
 def _estimate(profile: Profile) -> Estimate | None:
@@ -197,3 +200,16 @@ def _session() -> Check:
     return Check(
         "session", "warn", Message(N_("this machine kills what you leave running when you log out")), fix
     )
+
+
+def _leftovers(workspace: Workspace, resume: RunDirectory | None) -> Iterator[Check]:
+    """Processes of runs that are over take memory, and a GPU's too, from the next."""
+    for run_id, pids in marked_processes().items():
+        run = RunDirectory(workspace.logs / run_id)
+        record = read_record(run) if run_id and (resume is None or run != resume) else None
+        if record is None or record.active or os.getpid() in pids:
+            continue
+        values = {"run": run_id, "pids": ", ".join(map(str, pids))}
+        fix = Message(N_("end them: kill {pids}"), {"pids": " ".join(map(str, pids))})
+        message = Message(N_("processes of {run}, which is over, are still there: {pids}"), values)
+        yield Check("leftovers", "warn", message, fix)

@@ -9,15 +9,13 @@ told.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime.launch.attempts import versions
 from runtime.launch.command import strategy, threads
 from runtime.launch.plan_row import PlanRow, Severity
+from runtime.launch.plan_values import architecture, brief, data_fingerprint, same_version, short
 from runtime.messages import N_, Message
 from runtime.run.checkpoints import Checkpoint
 from runtime.run.files import read_json
@@ -92,7 +90,7 @@ class Differ:
         then, now = self._plain(self._then, "command"), self._plain(self._after, "command")
         message = Message(N_("it is started again; what it did before is its own to find"))
         yield PlanRow(
-            "command", _short(then), _short(now), then == now, "note" if then != now else "same", message
+            "command", short(then), short(now), then == now, "note" if then != now else "same", message
         )
 
     def _origin(self, branch: bool) -> Iterator[PlanRow]:
@@ -157,7 +155,7 @@ class Differ:
         then, now = self._plain(self._then, "model"), self._plain(self._after, "model")
         changed = [key for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
         if not changed:
-            yield PlanRow("model", _architecture(then), _architecture(now), True, "same")
+            yield PlanRow("model", architecture(then), architecture(now), True, "same")
         for key in changed:
             fits = key not in _SHAPES
             message = (
@@ -175,15 +173,15 @@ class Differ:
         if tokenizer[0] != tokenizer[1]:
             message = Message(N_("the weights know the tokens of the old one; launch a new run"))
             yield PlanRow(
-                "data.tokenizer", _short(tokenizer[0]), _short(tokenizer[1]), False, "refuse", message
+                "data.tokenizer", short(tokenizer[0]), short(tokenizer[1]), False, "refuse", message
             )
         else:
-            yield PlanRow("data.tokenizer", _short(tokenizer[0]), _short(tokenizer[1]), True, "same")
+            yield PlanRow("data.tokenizer", short(tokenizer[0]), short(tokenizer[1]), True, "same")
         order = Message(N_("the samples are others, or come in another order, from here on"))
         for key in ("sources", "prepared", "holdout", "sequence_length"):
             if then.get(key) != now.get(key):
                 yield PlanRow(
-                    f"data.{key}", _short(then.get(key)), _short(now.get(key)), False, "acknowledge", order
+                    f"data.{key}", short(then.get(key)), short(now.get(key)), False, "acknowledge", order
                 )
         yield self._fingerprint(order)
 
@@ -192,12 +190,12 @@ class Differ:
         now = data_fingerprint(self._after, self._run, self._workspace)
         if now is None:
             made = Message(N_("the prepared data isn't there any more; it is made again, and may differ"))
-            return PlanRow("data.fingerprint", _brief(then), None, False, "acknowledge", made)
+            return PlanRow("data.fingerprint", brief(then), None, False, "acknowledge", made)
         same = then is None or then == now
         return PlanRow(
             "data.fingerprint",
-            _brief(then),
-            _brief(now),
+            brief(then),
+            brief(now),
             same,
             "same" if same else "acknowledge",
             None if same else order,
@@ -236,11 +234,11 @@ class Differ:
         for key in _TRAIN_NOTES:
             old, new = then.get(key), now.get(key)
             if not isinstance(old, dict) or not isinstance(new, dict):
-                yield self._row(f"train.{key}", _short(old), _short(new), "note", otherwise)
+                yield self._row(f"train.{key}", short(old), short(new), "note", otherwise)
                 continue
             for name in sorted({*old, *new}):
                 if name == "learning_rate" or old.get(name) != new.get(name):
-                    values = _short(old.get(name)), _short(new.get(name))
+                    values = short(old.get(name)), short(new.get(name))
                     yield self._row(f"train.{key}.{name}", *values, "note", otherwise)
 
     def _machine(self) -> Iterator[PlanRow]:
@@ -255,7 +253,7 @@ class Differ:
                 message = Message(
                     N_("another version may compute in another order; results can differ in the last digits")
                 )
-                same = _same_version(known[name], here.get(name))
+                same = same_version(known[name], here.get(name))
                 severity: Severity = "same" if same else "acknowledge"
                 yield PlanRow(
                     f"versions.{name}", known[name], here.get(name), same, severity, None if same else message
@@ -287,50 +285,3 @@ class Differ:
         value = getattr(profile, section)
         plain: dict[str, Any] = value.model_dump(mode="json", by_alias=True) if value is not None else {}
         return plain
-
-
-def prepared_directory(reference: str, workspace: Workspace) -> Path | None:
-    """The directory that `data.prepared` means: of data, of a run that has data, or by a run's id; None where
-    it is missing."""
-    given = Path(reference).expanduser()
-    candidates = [workspace.root / given, workspace.root / given / "artifacts" / "data"]
-    if len(given.parts) == 1:
-        candidates.append(workspace.logs / given / "artifacts" / "data")
-    return next((path for path in candidates if (path / "manifest.json").is_file()), None)
-
-
-def data_fingerprint(profile: Profile, run: RunDirectory, workspace: Workspace) -> str | None:
-    """The fingerprint of the data that the profile would read now, None where it isn't there."""
-    if profile.data is None:
-        return None
-    if profile.data.prepared is not None:
-        directory: Path | None = prepared_directory(profile.data.prepared, workspace)
-    else:
-        directory = run.artifacts / "data"
-    manifest = read_json(directory / "manifest.json") if directory is not None else None
-    fingerprint = (manifest or {}).get("fingerprint")
-    return fingerprint if isinstance(fingerprint, str) else None
-
-
-def _same_version(then: str, now: str | None) -> bool:
-    """Whether versions are equal; a build's name (`+cpu`) counts only where both tell it."""
-    if now is None:
-        return False
-    if "+" in then and "+" in now:
-        return then == now
-    return re.sub(r"\+.*", "", then) == re.sub(r"\+.*", "", now)
-
-
-def _architecture(model: dict[str, Any]) -> str:
-    return f"{model.get('architecture')} {model.get('layers')} × {model.get('width')}"
-
-
-def _short(value: object) -> str | int | float | None:
-    if value is None or isinstance(value, str | int | float):
-        return value
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 120 else text[:119] + "…"
-
-
-def _brief(fingerprint: str | None) -> str | None:
-    return fingerprint[:16] if fingerprint is not None else None

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from runtime.launch.evidence import AgentEvidence
-from runtime.launch.processes import members, send
+from runtime.launch.processes import belongs_elsewhere, members, send
 from runtime.launch.rank_environment import agent_environment, python
 from runtime.run.files import ForeignSchema, read_json
 from runtime.run.identity import Identity, host_name
@@ -89,7 +89,9 @@ class LocalEngine:
         found = dict.fromkeys(members(self.run.run_id, roots, self.spared))
         for value in self._description().get("orphans") or ():
             orphan = Identity.from_json(value)
-            if orphan is not None and orphan.status() == "alive":
+            if orphan is None or orphan.status() != "alive":
+                continue
+            if orphan.pid not in self.spared and not belongs_elsewhere(orphan.pid, self.run.run_id):
                 found[orphan] = None
         return [identity for identity in found if identity != agent]
 

@@ -59,6 +59,17 @@ def run_processes(run_id: str) -> list[Identity]:
     return [identity for identity in found if identity is not None]
 
 
+def marked_processes() -> dict[str, list[int]]:
+    """Every run of which a process is found on this machine, whatever its workspace: run id → pids."""
+    found: dict[str, list[int]] = {}
+    for pid in all_pids():
+        for entry in _environ(pid).split(b"\0"):
+            name, _, value = entry.partition(b"=")
+            if name == RUN_VARIABLE.encode() and value:
+                found.setdefault(os.fsdecode(value), []).append(pid)
+    return found
+
+
 def verify_gone(run_id: str) -> bool:
     """Whether no process of the run is left. Two scans, since a child can be born behind the back of a
     single one."""
@@ -76,7 +87,7 @@ def members(run_id: str, roots: Iterable[int], exclude: Collection[int] = ()) ->
     for pid, stat in stats.items():
         if pid in spared or stat.zombie:
             continue
-        if (pid in below and not _belongs_elsewhere(pid, run_id)) or _belongs(pid, run_id):
+        if (pid in below and not belongs_elsewhere(pid, run_id)) or _belongs(pid, run_id):
             identity = Identity.of(pid)
             if identity is not None:
                 found.append(identity)
@@ -172,7 +183,8 @@ def _belongs(pid: int, run_id: str) -> bool:
     return f"\0{RUN_VARIABLE}={run_id}\0".encode() in b"\0" + _environ(pid) + b"\0"
 
 
-def _belongs_elsewhere(pid: int, run_id: str) -> bool:
+def belongs_elsewhere(pid: int, run_id: str) -> bool:
+    """Whether a process says of itself that it is another run's: one that was launched from within this."""
     environ = b"\0" + _environ(pid)
     if f"\0{SUPERVISOR_VARIABLE}=".encode() in environ:
         return True

@@ -6,9 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from runtime.launch.exit_codes import HELD, TAKEN
 from runtime.launch.rank_environment import python, supervisor_environment
 from runtime.launch.session import scope_prefix
-from runtime.launch.supervisor import HELD, TAKEN
 from runtime.messages import N_, HeadnodeError
 from runtime.run.layout import RunDirectory
 

@@ -21,6 +21,7 @@ from runtime.launch.agent import become_subreaper
 from runtime.launch.attempts import read_command
 from runtime.launch.chronicle import Chronicle, EpochLost, say
 from runtime.launch.executor import Executor
+from runtime.launch.exit_codes import FAILED, HELD
 from runtime.launch.gather import Gatherer, Standing
 from runtime.launch.handover import Handover
 from runtime.launch.local import LocalEngine
@@ -36,7 +37,6 @@ from runtime.run.record import ENDED, read_record, write_record
 
 PERIOD = 0.25  # seconds between two looks
 SUMMARY_PERIOD = 1.0
-TAKEN, HELD, FAILED = 0, 3, 1
 
 
 class Supervisor:

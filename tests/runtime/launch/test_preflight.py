@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from runtime.launch.preflight import PreflightFailed, preflight
 from runtime.launch.session import SessionRules, kills_user_processes, scope_prefix, session_rules
 from runtime.profile import Profile, loads
 from runtime.run.workspace import Workspace
+from tests.runtime.launch.conftest import Launch, await_end
 
 SHAPE = {"architecture": "gpt2", "layers": 2, "width": 64, "heads": 2, "mlp_width": 128, "context_length": 32}
 
@@ -129,6 +132,19 @@ def test_the_exact_command_line_and_names_of_variables(
     names = environment_names_of(profile, workspace)
     assert {"SOME_TOKEN", "NCCL_DEBUG", "RANK", "HEADNODE_RENDEZVOUS", "OMP_NUM_THREADS"} <= set(names)
     assert "hidden" not in " ".join(names)
+
+
+def test_processes_of_a_run_that_is_over_are_told(launch: Launch, workspace: Workspace, text: Path) -> None:
+    run = launch("true")
+    await_end(run)
+    left = subprocess.Popen(["sleep", "60"], env={**os.environ, "HEADNODE_RUN": run.run_id})
+    try:
+        check = next(check for check in preflight(training(), workspace) if check.name == "leftovers")
+        assert (check.status, str(left.pid) in str(check.fix)) == ("warn", True)
+    finally:
+        left.kill()
+        left.wait()
+    assert "leftovers" not in statuses(training(), workspace)
 
 
 @pytest.mark.parametrize(

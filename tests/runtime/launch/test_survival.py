@@ -29,6 +29,7 @@ from tests.runtime.launch.conftest import (
     await_end,
     await_state,
     events,
+    state,
     supervisor_pid,
     until,
 )
@@ -401,3 +402,24 @@ def test_a_saved_checkpoint_is_kept_when_all_is_killed(launch_worker: Launch, wo
         kill(identity.pid)
     until(lambda: adopt(workspace))
     assert await_end(run).summary.checkpoint is not None
+
+
+def test_a_restart_that_was_due_is_made_by_the_adopter(launch: Launch, workspace: Workspace) -> None:
+    run = launch("sh", "-c", "test $HEADNODE_ATTEMPT = 2", max_restarts=1, restart_delay=20.0)
+    until(lambda: read_record(run).attempt == 2)  # type: ignore[union-attr]
+    kill(supervisor_pid(run))
+    until(lambda: adopt(workspace))
+    assert (await_end(run).state, events(run).count("started")) == ("completed", 2)
+
+
+def test_a_run_that_was_launched_by_a_program_of_a_run_is_a_run_of_its_own(
+    launch: Launch, workspace: Workspace, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(LAUNCHER.replace("time.sleep(60)", ""))
+    outer = launch(sys.executable, str(script), str(workspace.root))
+    assert await_end(outer).state == "completed"
+    inner = next(run for run in workspace.runs() if run != outer)
+    assert state(inner) in ("starting", "running")
+    assert run_processes(outer.run_id) == []
+    assert await_end(inner).state == "completed"
