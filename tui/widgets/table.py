@@ -207,14 +207,6 @@ class Table(ScrollView, can_focus=True):
         if self._cursor in self._index:
             self._show_row(self._index[self._cursor])
 
-    def on_focus(self) -> None:
-        if self._cursor:
-            self._refresh_row(self._cursor)
-
-    def on_blur(self) -> None:
-        if self._cursor:
-            self._refresh_row(self._cursor)
-
     def _column_widths(self) -> tuple[int, ...]:
         if len(self._widths) != len(self.columns):
             spare = self.size.width - GUTTER - sum(column.width + 2 for column in self.columns)
