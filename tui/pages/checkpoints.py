@@ -1,0 +1,445 @@
+"""4 Checkpoints: what each run has saved, whether it is sound, and what can be gone on from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, VerticalScroll
+from textual.worker import get_current_worker
+
+from runtime.messages import HeadnodeError
+from tui import describe, theme
+from tui.dialogs.confirm import ConfirmDialog
+from tui.format import count, size
+from tui.i18n import _
+from tui.pages.page import Page
+from tui.widgets import overview
+from tui.widgets.checkpoint_detail import address, detail_lines
+from tui.widgets.checkpoint_list import Shelf, kept_metric, read_shelf
+from tui.widgets.checkpoint_rows import RowMaker, checkpoint_columns, checkpoint_key, run_key, run_row
+from tui.widgets.checkpoint_verify import VerifyQueue
+from tui.widgets.filter_line import FilterLine
+from tui.widgets.lines import Lines
+from tui.widgets.pane import Pane
+from tui.widgets.run_table import matches
+from tui.widgets.table import Row, Table
+
+if TYPE_CHECKING:
+    from runtime.messages import Message
+    from runtime.run.checkpoints import Checkpoint, Verification
+    from tui.store.runs import RunView
+
+_UNFOLDED_AT_FIRST = 3
+_LOOK_SECONDS = 5
+_NO_CHECKPOINTS = frozenset({"command", "prepare"})
+
+
+class CheckpointsPage(Page):
+    """`app.show_page("checkpoints", run_id=…)` unfolds this run and goes to its newest checkpoint."""
+
+    NAME = "checkpoints"
+    ACTIONS = ("unfold", "resume", "branch", "verify", "protect", "delete", "filter")
+    DEFAULT_CSS = """
+    CheckpointsPage #tree { height: 3fr; }
+    CheckpointsPage #detail { height: 2fr; margin-top: 1; }
+    CheckpointsPage #scroll { padding: 0 1; }
+    CheckpointsPage #empty { padding: 1 3; display: none; height: 1fr; }
+    CheckpointsPage.-empty #panes { display: none; }
+    CheckpointsPage.-empty #empty { display: block; }
+    CheckpointsPage #panes { layout: vertical; }
+    CheckpointsPage.-wide #panes { layout: horizontal; }
+    CheckpointsPage.-wide #tree { height: 1fr; width: 11fr; }
+    CheckpointsPage.-wide #detail { height: 1fr; width: 9fr; margin-top: 0; padding-left: 1; }
+    """
+    _ARROWS: ClassVar[list[Any]] = [
+        Binding("right", "fold(False)", show=False),
+        Binding("left", "fold(True)", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        for binding in self._ARROWS:
+            self._bindings.bind(binding.key, binding.action, show=False)
+        self._shelves: dict[str, Shelf] = {}
+        self._metrics: dict[str, str | None] = {}
+        self._unfolded: set[str] | None = None
+        self._seen: dict[str, object] = {}
+        self._failed: dict[Path, tuple[Message, ...]] = {}
+        self._verifying = VerifyQueue(self, self._verify_changed, self._verified)
+        self._wanted: str | None = None
+        self._words = ""
+        self._ticks = 0
+
+    def body(self) -> ComposeResult:
+        yield FilterLine(_("words of a run's name, state or job"))
+        with Horizontal(id="panes"):
+            yield Pane(_("Checkpoints"), Table(id="checkpoints"), id="tree")
+            with Pane("", id="detail"), VerticalScroll(id="scroll"):
+                yield Lines(id="lines")
+        yield Lines(id="empty")
+
+    def arrive(self, run_id: str | None = None, **arguments: object) -> None:
+        if run_id is not None:
+            self._wanted, self._words = run_id, ""
+            self._unfolded = {*(self._unfolded or ()), run_id}
+
+    # -- reading
+
+    def _views(self) -> list[RunView]:
+        """The runs that can have checkpoints."""
+        return [
+            view
+            for view in self.store.ordered()
+            if (view.record is None or view.record.job not in _NO_CHECKPOINTS)
+            and (not self._words or matches(view, self._words))
+        ]
+
+    def refresh_page(self) -> None:
+        self._choose_unfolded()
+        self._read(self._unfolded or set())
+        self._show()
+
+    def _choose_unfolded(self) -> None:
+        """At first the newest runs with a checkpoint: a workspace of a thousand runs isn't read whole."""
+        if self._unfolded is None and self.store.loaded:
+            saved = [view for view in self._views() if view.record and view.record.summary.checkpoint]
+            self._unfolded = {view.run_id for view in saved[:_UNFOLDED_AT_FIRST]}
+
+    def runs_changed(self, changed: frozenset[str]) -> None:
+        self._choose_unfolded()
+        news = {run_id for run_id in changed & (self._unfolded or set()) if self._has_news(run_id)}
+        for run_id in changed - self.store.runs.keys():
+            self._shelves.pop(run_id, None)
+        self._read(news)
+        self._show()
+
+    def _has_news(self, run_id: str) -> bool:
+        """Whether the record tells of another checkpoint, attempt or state than before."""
+        view = self.store.runs.get(run_id)
+        record = view.record if view is not None else None
+        told = record and (record.state, record.attempt, record.summary.checkpoint)
+        before, self._seen[run_id] = self._seen.get(run_id), told
+        return told != before
+
+    def tick(self) -> None:
+        self._ticks += 1
+        if self._ticks % _LOOK_SECONDS == 0:
+            active = {view.run_id for view in self.store.active()} & (self._unfolded or set())
+            view = self.selected_run
+            self._read(active | ({view.run_id} & (self._unfolded or set()) if view is not None else set()))
+            self._show()
+
+    def _read(self, run_ids: set[str]) -> None:
+        """Reads the checkpoints of these runs in a thread, the newest run first."""
+        directories = [view.directory for view in self._views() if view.run_id in run_ids]
+        if not directories:
+            return
+        metrics = self._metrics
+
+        def work() -> None:
+            for directory in directories:
+                if get_current_worker().is_cancelled:
+                    return
+                run_id = directory.run_id
+                metric = metrics[run_id] if run_id in metrics else kept_metric(directory)
+                self.app.call_from_thread(self._has_read, read_shelf(directory, metric), metric)
+
+        self.run_worker(work, thread=True, group="read")
+
+    def _has_read(self, shelf: Shelf, metric: str | None) -> None:
+        self._metrics[shelf.run_id] = metric
+        if self._shelves.get(shelf.run_id) != shelf or self._wanted == shelf.run_id:
+            self._shelves[shelf.run_id] = shelf
+            if self._wanted == shelf.run_id:
+                self._show()
+                self._wanted = None
+                first = shelf.checkpoints[0] if shelf.checkpoints else None
+                key = checkpoint_key(shelf.run_id, first) if first is not None else run_key(shelf.run_id)
+                self.query_one(Table).cursor = key
+            self._show()
+
+    # -- what is shown
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= 180, "-wide")
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        if not self.is_mounted or not self.query(Table) or not self.size.width:
+            return
+        table = self.query_one(Table)
+        columns = checkpoint_columns(table.size.width)
+        table.set_columns(columns)
+        maker = RowMaker(columns, self.headnode.services.clock(), self._failed, self._verifying.shares)
+        views, rows = self._views(), list[Row]()
+        for view in views:
+            shelf = self._shelves.get(view.run_id)
+            unfolded = view.run_id in (self._unfolded or ())
+            rows.append(run_row(view, shelf, unfolded))
+            if shelf is not None and unfolded:
+                rows += [maker.row(shelf, checkpoint) for checkpoint in shelf.checkpoints]
+        table.set_rows(rows)
+        empty = self.store.loaded and not views
+        self.set_class(empty, "-empty")
+        if empty:
+            self._show_empty()
+        self._show_detail()
+
+    def _show_empty(self) -> None:
+        accent, muted = theme.style("accent"), theme.style("muted")
+        if self._words:
+            lines = [
+                Text(_("No run matches “{words}”.").format(words=self._words), theme.style("text")),
+                Text.assemble(("esc", accent), ("  " + _("shows all again"), muted)),
+            ]
+        else:
+            lines = [
+                Text(_("No run here has saved anything yet."), theme.style("bold text")),
+                Text(),
+                Text.assemble(("2", accent), ("  " + _("picks a profile to launch"), muted)),
+                Text.assemble(("1", accent), ("  " + _("goes back to the runs"), muted)),
+            ]
+        self.query_one("#empty", Lines).show(lines)
+
+    def _show_detail(self) -> None:
+        pane, lines, view = (
+            self.query_one("#detail", Pane),
+            self.query_one("#lines", Lines),
+            self.selected_run,
+        )
+        now, width = self.headnode.services.clock(), max(24, self.query_one("#scroll").size.width - 3)
+        checkpoint = self.selected
+        if view is None:
+            pane.set_title("")
+            lines.show([])
+        elif checkpoint is None:
+            pane.set_title(_("Run"))
+            lines.show(overview.lines(view, now, width))
+        else:
+            pane.set_title(
+                address(describe.short_id(view.run_id), checkpoint.step), _("y copies the address")
+            )
+            lines.show(
+                detail_lines(
+                    self._shelves[view.run_id],
+                    checkpoint,
+                    now,
+                    width,
+                    self._failed.get(checkpoint.path, ()),
+                    self._verifying.shares.get(checkpoint.path),
+                )
+            )
+        self.refresh_footer()
+
+    # -- where the cursor is
+
+    @property
+    def selected_run(self) -> RunView | None:
+        """The run under the cursor, or the one that the checkpoint there belongs to."""
+        cursor = self.query_one(Table).cursor if self.is_mounted and self.query(Table) else None
+        return self.store.runs.get(cursor.split(":")[1]) if cursor else None
+
+    @property
+    def selected(self) -> Checkpoint | None:
+        """The checkpoint under the cursor."""
+        view, cursor = self.selected_run, self.query_one(Table).cursor if self.query(Table) else None
+        shelf = self._shelves.get(view.run_id) if view is not None else None
+        if shelf is None or cursor is None:
+            return None
+        found = (item for item in shelf.checkpoints if checkpoint_key(shelf.run_id, item) == cursor)
+        return next(found, None)
+
+    def on_table_highlighted(self) -> None:
+        self.query_one("#scroll").scroll_to(y=0, animate=False)
+        self._show_detail()
+
+    def on_table_activated(self) -> None:
+        if self.can("unfold"):
+            self.action_unfold()
+
+    # -- what can be done
+
+    def can(self, action: str) -> bool:
+        view = self.selected_run if self.is_mounted else None
+        if action == "filter":
+            return bool(self._views()) or bool(self._words)
+        if view is None:
+            return False
+        checkpoint, record = self.selected, view.record
+        ours = record is not None and not record.read_only
+        complete = checkpoint is not None and checkpoint.state == "complete"
+        match action:
+            case "unfold":
+                return checkpoint is None
+            case "resume":
+                over = record is not None and record.ended_state
+                return ours and over and (complete if checkpoint is not None else bool(self._complete(view)))
+            case "branch":
+                return ours and complete
+            case "verify":
+                return bool(self._to_verify(view, checkpoint))
+            case "protect":
+                return ours and complete
+            case "delete":
+                return ours and checkpoint is not None
+        return False
+
+    def _complete(self, view: RunView) -> list[Checkpoint]:
+        shelf = self._shelves.get(view.run_id)
+        return shelf.complete if shelf is not None else []
+
+    def _to_verify(self, view: RunView, checkpoint: Checkpoint | None) -> list[Checkpoint]:
+        wanted = [checkpoint] if checkpoint is not None else self._complete(view)
+        shares = self._verifying.shares
+        return [item for item in wanted if item.state == "complete" and item.path not in shares]
+
+    def action_unfold(self) -> None:
+        view = self.selected_run
+        if view is not None:
+            self.action_fold(view.run_id in (self._unfolded or ()))
+
+    def action_fold(self, fold: bool) -> None:
+        """Hides or shows the checkpoints of the run that the cursor is on or in."""
+        view, unfolded = self.selected_run, self._unfolded if self._unfolded is not None else set()
+        if view is None or not self.query_one(Table).has_focus:
+            return
+        if fold:
+            self.query_one(Table).cursor = run_key(view.run_id)
+            unfolded.discard(view.run_id)
+        elif view.run_id not in unfolded:
+            unfolded.add(view.run_id)
+            self._read({view.run_id})
+        self._unfolded = unfolded
+        self._show()
+
+    def action_resume(self) -> None:
+        view, checkpoint = self.selected_run, self.selected
+        if view is not None:
+            self.headnode.resume_run(view.run_id, checkpoint.step if checkpoint is not None else None)
+
+    def action_branch(self) -> None:
+        from tui.dialogs.resume_plan import ResumePlanDialog
+
+        view, checkpoint = self.selected_run, self.selected
+        if view is not None and checkpoint is not None:
+            self.app.push_screen(ResumePlanDialog(view, checkpoint.step, branch=True))
+
+    def action_verify(self) -> None:
+        view = self.selected_run
+        for checkpoint in self._to_verify(view, self.selected) if view is not None else ():
+            self._failed.pop(checkpoint.path, None)
+            self._verifying.add(checkpoint)
+
+    def _verify_changed(self) -> None:
+        if self.is_mounted:
+            self._show()
+
+    def _verified(self, checkpoint: Checkpoint, result: Verification) -> None:
+        run_id = checkpoint.path.parent.parent.name
+        if result.ok:
+            self._read({run_id})
+            return
+        self._failed[checkpoint.path] = result.problems
+        where = address(describe.short_id(run_id), checkpoint.step)
+        self.notify(_("{address} is damaged").format(address=where), severity="error", markup=False)
+
+    def action_protect(self) -> None:
+        view, checkpoint = self.selected_run, self.selected
+        if view is None or checkpoint is None:
+            return
+        directory, step, on = view.directory, checkpoint.step, not checkpoint.protected
+
+        def work() -> None:
+            from runtime.run.annotations import protect
+
+            protect(directory, step, on, by="panel")
+
+        self._change(work, view.run_id)
+
+    def action_delete(self) -> None:
+        view, checkpoint = self.selected_run, self.selected
+        if view is None or view.record is None or checkpoint is None:
+            return
+        where = address(describe.short_id(view.run_id), checkpoint.step)
+        if checkpoint.protected and checkpoint.state == "complete":
+            self.notify(
+                _("{address} is protected; p lifts that").format(address=where),
+                severity="warning",
+                markup=False,
+            )
+            return
+        if not view.record.ended_state:
+            words = _("{run} is {state}; its checkpoints can be deleted when it is over")
+            text = words.format(run=describe.short_id(view.run_id), state=describe.word(view.state))
+            self.notify(text, severity="warning", markup=False)
+            return
+        directory, step = view.directory, checkpoint.step
+
+        def work() -> None:
+            from runtime.launch.operations import remove_checkpoint
+
+            remove_checkpoint(directory, step)
+
+        def decided(yes: bool | None) -> None:
+            if yes:
+                self._change(work, view.run_id)
+
+        question = _("Delete {address}?").format(address=where)
+        self.app.push_screen(
+            ConfirmDialog(question, self._cost_of_deleting(view, checkpoint), _("delete")), decided
+        )
+
+    def _cost_of_deleting(self, view: RunView, checkpoint: Checkpoint) -> list[str]:
+        facts = [_("Frees {size}; it can't be brought back.").format(size=size(checkpoint.bytes))]
+        complete = self._complete(view)
+        if complete and complete[0].path == checkpoint.path:
+            if len(complete) > 1:
+                words = _("It is the newest: a resume would go on from {step} instead.")
+                facts.append(words.format(step=count(complete[1].step)))
+            else:
+                facts.append(_("It is the only one: without it the run can't be resumed."))
+        return facts
+
+    def _change(self, work: Any, run_id: str) -> None:
+        """Does something to a run's files in a thread, and looks at them again."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except (HeadnodeError, OSError) as error:
+                self.app.call_from_thread(self.headnode.complain, error)
+            self.app.call_from_thread(self._read, {run_id})
+            self.store.wake()
+
+        self.run_worker(guarded, thread=True, group="change")
+
+    def action_filter(self) -> None:
+        self.query_one(FilterLine).open()
+
+    def on_filter_line_filtered(self, message: FilterLine.Filtered) -> None:
+        self._words = message.words
+        self._show()
+        if message.done:
+            self.query_one(Table).focus()
+        self.refresh_footer()
+
+    def has_more_to_close(self) -> bool:
+        return bool(self._words) or self._verifying.busy
+
+    def close_one(self) -> None:
+        if self._verifying.busy:
+            self._verifying.cancel()
+            self.headnode.say(_("Verifying was cancelled"))
+        else:
+            self.query_one(FilterLine).close()
+
+    def copy_text(self) -> str | None:
+        view, checkpoint = self.selected_run, self.selected
+        if view is None:
+            return None
+        return address(view.run_id, checkpoint.step) if checkpoint is not None else view.run_id
