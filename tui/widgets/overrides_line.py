@@ -84,7 +84,7 @@ class OverridesLine(Vertical):
                 (_("overrides") + "  ", muted), (self._text, text), ("   o", accent), no_wrap=True
             )
         else:
-            words = _("changes values for this run only, as in train.steps=100")
+            words = _("changes values for this time, as in train.steps=100")
             line = Text.assemble(("o", accent), ("  " + words, muted), no_wrap=True)
         self.query_one("#set", Lines).show([line])
 
