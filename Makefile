@@ -33,7 +33,7 @@ layers: setup-dev
 	$(BIN)/lint-imports
 
 messages: setup-dev ## refresh and compile the translation catalogues
-	$(BIN)/python tools/messages.py
+	$(BIN)/python tools/messages.py update
 
 benchmarks: setup-dev ## measure what the design promises, each against its yardstick
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done

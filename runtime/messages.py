@@ -1,7 +1,7 @@
 """Texts for people that are made in the runtime, kept translatable.
 
-A text is stored as its English template and its parameters; who shows it translates the template. `str()` gives English, which
-is what logs and JSON hold.
+A text is stored as its English template and its parameters; who shows it translates the template. `str()`
+gives English, which is what logs and JSON hold.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ SOURCES = ("tui", "runtime")
 LOCALES = ROOT / "tui" / "locale"
 _TEMPLATES = {"Message", "HeadnodeError", "UsageError"}
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # a date of its own would make every update a change
+_HEADER = "# Headnode's texts. `make messages` gathers them; translate here.\n#"
 _PLACEHOLDER = re.compile(r"\{(\w*)[^{}]*\}")
 
 
@@ -99,7 +100,7 @@ def updated(catalog: Catalog) -> Catalog:
     """The catalogue with exactly the texts of the code; what it has translated is kept."""
     fresh = Catalog(
         locale=catalog.locale,
-        header_comment="# Headnode's texts. `python tools/messages.py update` gathers them; translate here.\n#",
+        header_comment=_HEADER,
         project="headnode",
         version="",
         creation_date=_EPOCH,
