@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runtime.train.evaluation import Evaluator
     from runtime.train.loop import Ending, Parts
     from runtime.train.orders import LocalBits
+    from runtime.train.restoring import Restored
     from runtime.train.strategies import Strategy
 
 
@@ -156,10 +157,13 @@ def _parts(
     random_states.seed_everything(random_states.derived_seed(train.seed, 0, context.rank))
     module = strategy.prepare(objective)
     optimizer = build_adamw(model, train.optimizer)
-    step, tokens = _restore(context, data, model, optimizer, strategy)
+    restored = _restore(context, data, model, optimizer, strategy)
     parameters = parameter_count(model)
     _announce(context, strategy, parameters, total_steps, shape.tokens_per_step)
     writer = MetricsWriter(context.run_dir.metrics, context.attempt) if context.rank == 0 else None
+    recorder = Recorder(writer, train.log_every, strategy.device)
+    if restored is not None:
+        recorder.last.update(restored.metrics)
     record_samples = os.environ.get(RECORD_SAMPLES) == "1"
     samples = context.run_dir.artifacts / f"samples-{context.attempt}-{context.rank}.jsonl"
     parts = Parts(
@@ -171,20 +175,20 @@ def _parts(
         batches=batches,
         orders=OrderExchange(strategy, _Bits(context)),
         saver=_saver(context, strategy, data),
-        recorder=Recorder(writer, train.log_every, strategy.device),
+        recorder=recorder,
         evaluator=_evaluator(profile, data, shape),
         samples=SampleRecorder(samples) if record_samples else None,
         heartbeat=context.heartbeat,
         report=context.report,
     )
-    return parts, step, tokens
+    return (parts, restored.step, restored.tokens) if restored is not None else (parts, 0, 0)
 
 
 def _restore(
     context: WorkerContext, data: PreparedData, model: Any, optimizer: Any, strategy: Strategy
-) -> tuple[int, int]:
+) -> Restored | None:
     if context.resume is None:
-        return 0, 0
+        return None
     from runtime.train.restoring import restore
 
     assert context.profile.train is not None
@@ -198,7 +202,7 @@ def _restore(
             )
         if restored.data_fingerprint != data.manifest.fingerprint:
             context.say("the data is not what the checkpoint was trained on: the order of samples is another")
-    return restored.step, restored.tokens
+    return restored
 
 
 def _announce(

@@ -29,6 +29,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
 from torch.distributed.checkpoint.state_dict_saver import save
@@ -106,7 +107,7 @@ class CheckpointSaver:
         self._info, self._classify = info, classify
         self._after_publishing = after_publishing
         self._stager = Stager()
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._executor = ThreadPoolExecutor(1, "checkpoint", _use_device, (strategy.device,))
         self._in_flight: Future[SaveOutcome] | None = None
         if strategy.rank == 0:
             run_dir.checkpoints.mkdir(exist_ok=True)
@@ -247,6 +248,12 @@ class NonFiniteState(ArithmeticError):
         super().__init__(
             f"not saved: NaN or infinity in {', '.join(names[:3])} ({len(names)} tensors in all)"
         )
+
+
+def _use_device(device: torch.device) -> None:
+    """A new thread would otherwise open the first CUDA device, whichever this rank's is."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
 
 
 def random_name(rank: int) -> str:

@@ -127,7 +127,7 @@ class Loop:
         decision = parts.orders.finish()
         if decision.give_up:
             return self._end(Ending("failed", "non_finite", step, self._unsaveable), save=False)
-        if decision.stop:
+        if decision.stop and not self._at_end:
             return self._end(Ending("stopped", "user", step), save=decision.save)
         self._save_if_due(decision)
         parts.heartbeat("step", step)
@@ -145,7 +145,7 @@ class Loop:
             tokens = tokens or pending.wait()[0]
             with strategy.synchronised(self.parts.module, last=number == len(micro_batches) - 1):
                 with self._autocast():
-                    sums = self.parts.module(inputs, labels, strategy.loss_scale() / tokens)
+                    sums = self.parts.module(inputs, labels, strategy.loss_scale() / max(tokens, 1.0))
                 sums.objective.backward()
             local += torch.stack([sums.cross_entropy, sums.z]).double()
         norm = gradient_norm(self._parameters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +24,13 @@ from runtime.train.strategies import Strategy
 
 @dataclass(frozen=True)
 class Restored:
-    """Where training goes on. `exact`: random states were put back too, so that it goes on bit for bit."""
+    """Where training goes on, and the metrics known there. `exact`: random states were put back too, so that
+    it goes on bit for bit."""
 
     step: int
     tokens: int
     data_fingerprint: str | None
+    metrics: Mapping[str, float]
     exact: bool
 
 
@@ -58,7 +61,7 @@ def restore(
     exact = complete.world_size == strategy.world_size and _restore_random(checkpoint, strategy)
     if not exact:
         random_states.seed_everything(random_states.derived_seed(seed, complete.step, strategy.rank))
-    return Restored(complete.step, complete.tokens, complete.data_fingerprint, exact)
+    return Restored(complete.step, complete.tokens, complete.data_fingerprint, complete.metrics, exact)
 
 
 def _restore_random(checkpoint: Path, strategy: Strategy) -> bool:

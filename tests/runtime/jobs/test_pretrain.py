@@ -67,15 +67,22 @@ def test_a_run_reports_logs_evaluates_saves_and_finishes(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("world_size", [1, 2])
 def test_sigterm_to_any_rank_saves_and_stops_all_at_the_same_step(tmp_path: Path, world_size: int) -> None:
-    run = create(tmp_path, train=LONG, evaluate={"every_steps": None})
+    run = create(
+        tmp_path,
+        train=LONG,
+        evaluate={"every_steps": None},
+        checkpoint={"every_minutes": 0.005, "keep_last": 1},
+    )
     run.start(world_size)
-    run.wait_for(lambda: run.last_step() >= 3)
+    run.wait_for(lambda: len(run.reports("checkpoint_saved")) >= 2)  # by the clock
     run.processes[-1].send_signal(signal.SIGTERM)
     assert run.wait() == [10] * world_size
     ends = [run.exit(rank) for rank in range(world_size)]
     assert {(end.outcome, end.reason) for end in ends if end} == {("stopped", "user")}
     (step,) = {end.step for end in ends if end}
     assert steps(run) == [step] == [run.last_step()]
+    assert step is not None
+    assert step > run.reports("checkpoint_saved")[1]["step"]
 
 
 def test_orders_save_now_and_stop_without_saving(tmp_path: Path) -> None:

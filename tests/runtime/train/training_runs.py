@@ -197,7 +197,8 @@ class TrainingRun:
         return curve
 
     def reports(self, event: str, rank: int = 0) -> list[dict[str, Any]]:
-        lines = self.files.report(rank).read_text().splitlines()
+        path = self.files.report(rank)
+        lines = path.read_text().splitlines() if path.exists() else []
         return [report for line in lines if (report := json.loads(line))["event"] == event]
 
     def samples(self, attempt: int, world_size: int) -> dict[int, list[tuple[int, int]]]:
