@@ -103,15 +103,18 @@ class HeadnodeApp(App[None]):
     def _translated(self, event: events.Key) -> events.Key:
         """Full-width characters of an input method act as their keys, and hjkl as arrows where they mean
         nothing else."""
-        page = self.screen
-        if (isinstance(page, Page) and page.typing) or event.character is None or self._text_has_focus():
+        if event.character is None or self._text_has_focus():
             return event
         meant = keymap.half_width(event.character)
         if meant is not None:
             event = events.Key(_character_to_key(meant), meant)
-        if event.key in keymap.ARROWS and event.key not in page.active_bindings:
+        if event.key in keymap.ARROWS and not self._means_something(event.key):
             event = events.Key(keymap.ARROWS[event.key], None)
         return event
+
+    def _means_something(self, key: str) -> bool:
+        takes_key = getattr(self.screen, "takes_key", None)
+        return key in self.screen.active_bindings or (takes_key is not None and takes_key(key))
 
     def _text_has_focus(self) -> bool:
         from textual.widgets import Input, TextArea

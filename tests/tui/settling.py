@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 
@@ -14,6 +16,12 @@ async def settle(pilot: Pilot[Any], rounds: int = 2) -> None:
         await pilot.pause(0.2)  # longer than the cursor needs to count as resting
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
+
+
+async def press_character(pilot: Pilot[Any], character: str) -> None:
+    """A character as a terminal sends it; `pilot.press` knows only those whose key has its Unicode name."""
+    pilot.app.post_message(events.Key(_character_to_key(character), character))
+    await pilot.pause()
 
 
 def screen_text(app: Any) -> str:

@@ -76,6 +76,10 @@ class Dialog(ModalScreen[Result]):
             yield Lines(choice_lines(self.choices()), id="choices")
         window.border_title = Content(self.title_text())
 
+    def takes_key(self, key: str) -> bool:
+        """Whether the key is one of the choices, and so no arrow (hjkl)."""
+        return any(choice.key == key for choice in self.choices())
+
     def on_key(self, event: events.Key) -> None:
         for choice in self.choices():
             if event.key == choice.key and choice.value is not None:

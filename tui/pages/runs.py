@@ -181,6 +181,8 @@ class RunsPage(Page):
 
     def _follow_selected(self) -> None:
         """Events and curves of the run on which the cursor has come to rest."""
+        if not self.is_current:  # another page is on top, and follows its own
+            return
         self.store.follow(self._followed)
         self.run_worker(self._show_curves(), exclusive=True, group="curves")
 
@@ -190,6 +192,8 @@ class RunsPage(Page):
             return
         grid_class, reader_class = await self.headnode.in_thread(_load_charts)
         view, grids = self.selected, self.query(grid_class)
+        if not self.query("#detail"):
+            return
         grid = grids.first() if grids else grid_class(id="curves")
         if not grids:
             await self.query_one("#detail").mount(grid, before=0)
@@ -232,7 +236,8 @@ class RunsPage(Page):
     @property
     def selected(self) -> RunView | None:
         """The run under the cursor."""
-        cursor = self.query_one(Table).cursor if self.is_mounted else None
+        tables = self.query(Table)  # none while the page is being built anew
+        cursor = tables.first().cursor if tables else None
         return self.store.runs.get(cursor) if cursor else None
 
     def _targets(self) -> list[RunView]:
