@@ -10,18 +10,15 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
-from textual.worker import get_current_worker
 
-from runtime.messages import HeadnodeError
 from tui import describe, theme
-from tui.dialogs.confirm import ConfirmDialog
-from tui.format import count, size
+from tui.dialogs import checkpoint_changes
 from tui.i18n import _
 from tui.pages.page import Page
 from tui.widgets import overview
 from tui.widgets.checkpoint_detail import address, detail_lines
-from tui.widgets.checkpoint_list import Shelf, kept_metric, read_shelf
 from tui.widgets.checkpoint_rows import RowMaker, checkpoint_columns, checkpoint_key, run_key, run_row
+from tui.widgets.checkpoint_shelves import Shelves
 from tui.widgets.checkpoint_verify import VerifyQueue
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.lines import Lines
@@ -33,8 +30,8 @@ if TYPE_CHECKING:
     from runtime.messages import Message
     from runtime.run.checkpoints import Checkpoint, Verification
     from tui.store.runs import RunView
+    from tui.widgets.checkpoint_list import Shelf
 
-_UNFOLDED_AT_FIRST = 3
 _LOOK_SECONDS = 5
 _NO_CHECKPOINTS = frozenset({"command", "prepare"})
 
@@ -65,10 +62,7 @@ class CheckpointsPage(Page):
         super().__init__()
         for binding in self._ARROWS:
             self._bindings.bind(binding.key, binding.action, show=False)
-        self._shelves: dict[str, Shelf] = {}
-        self._metrics: dict[str, str | None] = {}
-        self._unfolded: set[str] | None = None
-        self._seen: dict[str, object] = {}
+        self._shelves = Shelves(self, self._shelf_changed)
         self._failed: dict[Path, tuple[Message, ...]] = {}
         self._verifying = VerifyQueue(self, self._verify_changed, self._verified)
         self._wanted: str | None = None
@@ -86,7 +80,10 @@ class CheckpointsPage(Page):
     def arrive(self, run_id: str | None = None, **arguments: object) -> None:
         if run_id is not None:
             self._wanted, self._words = run_id, ""
-            self._unfolded = {*(self._unfolded or ()), run_id}
+            self._shelves.unfolded.add(run_id)
+            shelf = self._shelves.get(run_id)
+            if shelf is not None:
+                self.call_later(self._shelf_changed, shelf)
 
     # -- reading
 
@@ -100,68 +97,42 @@ class CheckpointsPage(Page):
         ]
 
     def refresh_page(self) -> None:
-        self._choose_unfolded()
-        self._read(self._unfolded or set())
+        if self.store.loaded:
+            views = self._views()
+            self._shelves.choose(views)
+            self._shelves.news(views)
+            self._shelves.read(view for view in views if view.run_id in self._shelves.unfolded)
         self._show()
-
-    def _choose_unfolded(self) -> None:
-        """At first the newest runs with a checkpoint: a workspace of a thousand runs isn't read whole."""
-        if self._unfolded is None and self.store.loaded:
-            saved = [view for view in self._views() if view.record and view.record.summary.checkpoint]
-            self._unfolded = {view.run_id for view in saved[:_UNFOLDED_AT_FIRST]}
 
     def runs_changed(self, changed: frozenset[str]) -> None:
-        self._choose_unfolded()
-        news = {run_id for run_id in changed & (self._unfolded or set()) if self._has_news(run_id)}
-        for run_id in changed - self.store.runs.keys():
-            self._shelves.pop(run_id, None)
-        self._read(news)
+        views = self._views()
+        self._shelves.choose(views)
+        self._shelves.forget(changed - self.store.runs.keys())
+        self._shelves.read(self._shelves.news(view for view in views if view.run_id in changed))
         self._show()
-
-    def _has_news(self, run_id: str) -> bool:
-        """Whether the record tells of another checkpoint, attempt or state than before."""
-        view = self.store.runs.get(run_id)
-        record = view.record if view is not None else None
-        told = record and (record.state, record.attempt, record.summary.checkpoint)
-        before, self._seen[run_id] = self._seen.get(run_id), told
-        return told != before
 
     def tick(self) -> None:
         self._ticks += 1
         if self._ticks % _LOOK_SECONDS == 0:
-            active = {view.run_id for view in self.store.active()} & (self._unfolded or set())
-            view = self.selected_run
-            self._read(active | ({view.run_id} & (self._unfolded or set()) if view is not None else set()))
+            watched = {view.run_id for view in self.store.active()}
+            if self.selected_run is not None:
+                watched.add(self.selected_run.run_id)
+            shown = watched & self._shelves.unfolded
+            self._shelves.read(view for view in self._views() if view.run_id in shown)
             self._show()
 
-    def _read(self, run_ids: set[str]) -> None:
-        """Reads the checkpoints of these runs in a thread, the newest run first."""
-        directories = [view.directory for view in self._views() if view.run_id in run_ids]
-        if not directories:
+    def _read(self, view: RunView) -> None:
+        self._shelves.read([view])
+
+    def _shelf_changed(self, shelf: Shelf) -> None:
+        if not self.is_mounted:
             return
-        metrics = self._metrics
-
-        def work() -> None:
-            for directory in directories:
-                if get_current_worker().is_cancelled:
-                    return
-                run_id = directory.run_id
-                metric = metrics[run_id] if run_id in metrics else kept_metric(directory)
-                self.app.call_from_thread(self._has_read, read_shelf(directory, metric), metric)
-
-        self.run_worker(work, thread=True, group="read")
-
-    def _has_read(self, shelf: Shelf, metric: str | None) -> None:
-        self._metrics[shelf.run_id] = metric
-        if self._shelves.get(shelf.run_id) != shelf or self._wanted == shelf.run_id:
-            self._shelves[shelf.run_id] = shelf
-            if self._wanted == shelf.run_id:
-                self._show()
-                self._wanted = None
-                first = shelf.checkpoints[0] if shelf.checkpoints else None
-                key = checkpoint_key(shelf.run_id, first) if first is not None else run_key(shelf.run_id)
-                self.query_one(Table).cursor = key
-            self._show()
+        self._show()
+        if self._wanted == shelf.run_id:
+            self._wanted = None
+            first = shelf.checkpoints[0] if shelf.checkpoints else None
+            key = checkpoint_key(shelf.run_id, first) if first is not None else run_key(shelf.run_id)
+            self.query_one(Table).cursor = key
 
     # -- what is shown
 
@@ -179,7 +150,7 @@ class CheckpointsPage(Page):
         views, rows = self._views(), list[Row]()
         for view in views:
             shelf = self._shelves.get(view.run_id)
-            unfolded = view.run_id in (self._unfolded or ())
+            unfolded = view.run_id in self._shelves.unfolded
             rows.append(run_row(view, shelf, unfolded))
             if shelf is not None and unfolded:
                 rows += [maker.row(shelf, checkpoint) for checkpoint in shelf.checkpoints]
@@ -213,11 +184,11 @@ class CheckpointsPage(Page):
             self.selected_run,
         )
         now, width = self.headnode.services.clock(), max(24, self.query_one("#scroll").size.width - 3)
-        checkpoint = self.selected
+        checkpoint, shelf = self.selected, self._shelves.get(view.run_id) if view is not None else None
         if view is None:
             pane.set_title("")
             lines.show([])
-        elif checkpoint is None:
+        elif checkpoint is None or shelf is None:
             pane.set_title(_("Run"))
             lines.show(overview.lines(view, now, width))
         else:
@@ -226,7 +197,7 @@ class CheckpointsPage(Page):
             )
             lines.show(
                 detail_lines(
-                    self._shelves[view.run_id],
+                    shelf,
                     checkpoint,
                     now,
                     width,
@@ -301,11 +272,11 @@ class CheckpointsPage(Page):
     def action_unfold(self) -> None:
         view = self.selected_run
         if view is not None:
-            self.action_fold(view.run_id in (self._unfolded or ()))
+            self.action_fold(view.run_id in self._shelves.unfolded)
 
     def action_fold(self, fold: bool) -> None:
         """Hides or shows the checkpoints of the run that the cursor is on or in."""
-        view, unfolded = self.selected_run, self._unfolded if self._unfolded is not None else set()
+        view, unfolded = self.selected_run, self._shelves.unfolded
         if view is None or not self.query_one(Table).has_focus:
             return
         if fold:
@@ -313,8 +284,7 @@ class CheckpointsPage(Page):
             unfolded.discard(view.run_id)
         elif view.run_id not in unfolded:
             unfolded.add(view.run_id)
-            self._read({view.run_id})
-        self._unfolded = unfolded
+            self._read(view)
         self._show()
 
     def action_resume(self) -> None:
@@ -341,8 +311,10 @@ class CheckpointsPage(Page):
 
     def _verified(self, checkpoint: Checkpoint, result: Verification) -> None:
         run_id = checkpoint.path.parent.parent.name
+        view = self.store.runs.get(run_id)
         if result.ok:
-            self._read({run_id})
+            if view is not None:
+                self._read(view)
             return
         self._failed[checkpoint.path] = result.problems
         where = address(describe.short_id(run_id), checkpoint.step)
@@ -350,73 +322,14 @@ class CheckpointsPage(Page):
 
     def action_protect(self) -> None:
         view, checkpoint = self.selected_run, self.selected
-        if view is None or checkpoint is None:
-            return
-        directory, step, on = view.directory, checkpoint.step, not checkpoint.protected
-
-        def work() -> None:
-            from runtime.run.annotations import protect
-
-            protect(directory, step, on, by="panel")
-
-        self._change(work, view.run_id)
+        if view is not None and checkpoint is not None:
+            checkpoint_changes.protect(self, view, checkpoint, lambda: self._read(view))
 
     def action_delete(self) -> None:
         view, checkpoint = self.selected_run, self.selected
-        if view is None or view.record is None or checkpoint is None:
-            return
-        where = address(describe.short_id(view.run_id), checkpoint.step)
-        if checkpoint.protected and checkpoint.state == "complete":
-            self.notify(
-                _("{address} is protected; p lifts that").format(address=where),
-                severity="warning",
-                markup=False,
-            )
-            return
-        if not view.record.ended_state:
-            words = _("{run} is {state}; its checkpoints can be deleted when it is over")
-            text = words.format(run=describe.short_id(view.run_id), state=describe.word(view.state))
-            self.notify(text, severity="warning", markup=False)
-            return
-        directory, step = view.directory, checkpoint.step
-
-        def work() -> None:
-            from runtime.launch.operations import remove_checkpoint
-
-            remove_checkpoint(directory, step)
-
-        def decided(yes: bool | None) -> None:
-            if yes:
-                self._change(work, view.run_id)
-
-        question = _("Delete {address}?").format(address=where)
-        self.app.push_screen(
-            ConfirmDialog(question, self._cost_of_deleting(view, checkpoint), _("delete")), decided
-        )
-
-    def _cost_of_deleting(self, view: RunView, checkpoint: Checkpoint) -> list[str]:
-        facts = [_("Frees {size}; it can't be brought back.").format(size=size(checkpoint.bytes))]
-        complete = self._complete(view)
-        if complete and complete[0].path == checkpoint.path:
-            if len(complete) > 1:
-                words = _("It is the newest: a resume would go on from {step} instead.")
-                facts.append(words.format(step=count(complete[1].step)))
-            else:
-                facts.append(_("It is the only one: without it the run can't be resumed."))
-        return facts
-
-    def _change(self, work: Any, run_id: str) -> None:
-        """Does something to a run's files in a thread, and looks at them again."""
-
-        def guarded() -> None:
-            try:
-                work()
-            except (HeadnodeError, OSError) as error:
-                self.app.call_from_thread(self.headnode.complain, error)
-            self.app.call_from_thread(self._read, {run_id})
-            self.store.wake()
-
-        self.run_worker(guarded, thread=True, group="change")
+        if view is not None and checkpoint is not None:
+            complete = self._complete(view)
+            checkpoint_changes.delete(self, view, checkpoint, complete, lambda: self._read(view))
 
     def action_filter(self) -> None:
         self.query_one(FilterLine).open()

@@ -126,7 +126,7 @@ class PreflightPage(Page):
             widget = self.query_one(f"#{name}", Lines)
             widget.show(lines)
             if widget.parent is not None:
-                widget.parent.display = bool(lines)  # type: ignore[attr-defined]
+                widget.parent.display = bool(lines)
         self.refresh_footer()
 
     def _verdict(self) -> list[Text]:

@@ -128,7 +128,7 @@ class ProfileEditorPage(Page):
     def action_save_file(self) -> None:
         self._save()
 
-    def _save(self, then: Callable[[], None] | None = None, whatever: bool = False) -> None:
+    def _save(self, then: Callable[[], object] | None = None, whatever: bool = False) -> None:
         """Saves; where somebody else has changed the file meanwhile, asks first."""
         text = self.editor.text
         try:
@@ -153,7 +153,7 @@ class ProfileEditorPage(Page):
         else:
             self.headnode.say(_("Saved"))
 
-    def leave(self, then: Callable[[], None]) -> None:
+    def leave(self, then: Callable[[], object]) -> None:
         if not self.is_mounted or not self.unsaved:
             then()
             return

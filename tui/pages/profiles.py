@@ -152,6 +152,8 @@ class ProfilesPage(Page):
         table.set_columns(layout)
         entries = [entry for entry in self._listing.entries if not self._words or self._matches(entry)]
         table.set_rows([profile_row(entry, layout) for entry in entries])
+        narrow = self.has_class("-narrow")
+        self.query_one("#list").styles.height = min(9, max(3, len(entries) + 2)) if narrow else "1fr"
         if self._wanted is not None:
             found = [entry for entry in entries if self._wanted in (entry.name, entry.path.stem)]
             if found:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from runtime.profile import Problem, Profile, ProfileEntry
     from runtime.run.workspace import Workspace
 
+_GROUPS = ("pretrain", "prepare", "command")
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -44,7 +46,7 @@ def signature(workspace: Workspace) -> object:
     """Changes whenever a profile is added, removed or written."""
     from runtime.profile.find import directories, profile_files
 
-    found = []
+    found: list[tuple[object, ...]] = []
     for directory in directories(workspace.root):
         for path in profile_files(directory):
             try:
@@ -61,8 +63,15 @@ def list_profiles(workspace: Workspace) -> Listing:
     from runtime.profile import find_profiles
 
     before = signature(workspace)
-    entries = sorted(find_profiles(workspace.root), key=lambda entry: entry.shipped)
+    entries = sorted(find_profiles(workspace.root), key=_order)
     return Listing(tuple(entries), before)
+
+
+def _order(entry: ProfileEntry) -> tuple[object, ...]:
+    """Own ones first, broken ones after the others, training before what serves it."""
+    kind = group(entry.path)
+    place = _GROUPS.index(kind) if kind in _GROUPS else len(_GROUPS)
+    return entry.shipped, entry.problem is not None, place, kind, entry.name
 
 
 def read_profile(path: Path, workspace: Workspace) -> ProfileDetail:

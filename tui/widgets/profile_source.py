@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.binding import Binding
@@ -13,7 +13,10 @@ from textual.strip import Strip
 
 from tui import theme
 from tui.widgets.lines import text_strip
-from tui.widgets.profile_yaml import yaml_line
+from tui.widgets.profile_yaml import wrapped_yaml, yaml_line
+
+_MOST_WRAPPED = 5000  # lines; what is longer is no profile that anybody reads
+_NARROWEST = 20  # cells
 
 
 class ProfileSource(ScrollView, can_focus=True):
@@ -22,7 +25,7 @@ class ProfileSource(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     ProfileSource { height: 1fr; padding: 0 1; overflow-x: hidden; }
     """
-    BINDINGS: ClassVar[list[Binding]] = [
+    BINDINGS: ClassVar[list[Any]] = [
         Binding("up", "scroll_up", show=False),
         Binding("down", "scroll_down", show=False),
         Binding("pageup", "page_up", show=False),
@@ -34,6 +37,7 @@ class ProfileSource(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._source: list[str] = []
+        self._rows: list[tuple[int, Text]] = []
         self._marked: frozenset[int] = frozenset()
 
     def show(self, text: str, marked: Iterable[int] = (), *, anew: bool) -> None:
@@ -42,25 +46,49 @@ class ProfileSource(ScrollView, can_focus=True):
         self._source, self._marked = text.split("\n"), frozenset(marked)
         if self._source and not self._source[-1]:
             self._source.pop()
-        self.virtual_size = Size(self.size.width, len(self._source))
-        self.refresh()
+        self._lay_out()
         if anew:
-            first = min(self._marked, default=1)
-            self.scroll_to(y=max(0, first - 1 - self.size.height // 3), animate=False)
+            first = min(self._marked, default=1) - 1
+            row = next((y for y, (index, _text) in enumerate(self._rows) if index == first), first)
+            self.scroll_to(y=max(0, row - self.size.height // 3), animate=False)
+
+    def _lay_out(self) -> None:
+        """Which part of which line stands in each row: long lines are broken, unless there are very many."""
+        width = self.size.width - self._gutter
+        if len(self._source) <= _MOST_WRAPPED and width >= _NARROWEST:
+            self._rows = [
+                (index, part) for index, line in enumerate(self._source) for part in wrapped_yaml(line, width)
+            ]
+        else:
+            self._rows = []
+        self.virtual_size = Size(self.size.width, len(self._rows) or len(self._source))
+        self.refresh()
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._source))
+        self._lay_out()
+
+    @property
+    def _gutter(self) -> int:
+        return max(2, len(str(len(self._source)))) + 4
+
+    def _row(self, row: int) -> tuple[int, Text, bool]:
+        """Number of the line, its part in this row, and whether that is the line's first part."""
+        if self._rows:
+            index, part = self._rows[row]
+            return index, part, row == 0 or self._rows[row - 1][0] != index
+        return row, yaml_line(self._source[row]), True
 
     def render_line(self, y: int) -> Strip:
-        width, index = self.size.width, y + self.scroll_offset.y
-        if index >= len(self._source):
+        width, row = self.size.width, y + self.scroll_offset.y
+        if row >= (len(self._rows) or len(self._source)):
             return Strip.blank(width, self.rich_style)
-        digits = max(2, len(str(len(self._source))))
-        wrong = index + 1 in self._marked
+        index, part, first = self._row(row)
+        wrong = first and index + 1 in self._marked
         line = Text(end="")
         line.append("✗ " if wrong else "  ", theme.style("failed"))
-        line.append(f"{index + 1:>{digits}}  ", theme.style("failed" if wrong else "faint"))
-        line.append_text(yaml_line(self._source[index]))
+        number = f"{index + 1 if first else '':>{self._gutter - 4}}  "
+        line.append(number, theme.style("failed" if wrong else "faint"))
+        line.append_text(part)
         line.truncate(width, overflow="ellipsis")
         return text_strip(line, width, self.rich_style)
 

@@ -3,6 +3,8 @@ to."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -77,8 +79,10 @@ def problem_lines(problems: Iterable[Problem], width: int) -> list[Text]:
 
 
 def problem_text(problem: Problem) -> str:
-    """`demo.yaml:12: train.steps: must be at least 1`."""
-    message = render(problem.message)
+    """`demo.yaml:12: train.steps: must be at least 1`; of a file only its name, as the path stands above."""
+    file, message = problem.file, render(problem.message)
+    if file is not None and "/" in file and not file.startswith("-o"):
+        problem = replace(problem, file=PurePath(file).name)
     return f"{clean(problem.location)}: {message}" if problem.location else message
 
 
