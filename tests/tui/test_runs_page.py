@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from runtime.run.control import pending
 from runtime.run.layout import RunDirectory
@@ -82,6 +84,18 @@ async def test_filter_narrows_at_each_letter_and_esc_shows_all_again(panel: Any,
         assert _suffixes(app) == ORDER
 
 
+async def test_letters_typed_ahead_of_the_screen_go_into_the_filter(panel: Any, sample: Workspace) -> None:
+    app = panel(sample)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for key, character in (("slash", "/"), *((letter, letter) for letter in "sonx")):
+            app.post_message(events.Key(key, character))
+        await settle(pilot)
+        assert isinstance(app.focused, Input)
+        assert app.focused.value == "sonx"
+        assert len(app.screen_stack) == 1
+
+
 async def test_a_filter_that_matches_nothing_says_how_to_get_back(panel: Any, sample: Workspace) -> None:
     app = panel(sample)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -105,9 +119,13 @@ async def test_enter_opens_the_run_and_esc_comes_back_to_the_same_row(panel: Any
 
 @pytest.mark.parametrize(
     ("keys", "wished"),
-    [(["enter"], {"save": True, "kill": False}), (["n"], {"save": False, "kill": False}), (["k"], {"save": False, "kill": True}),
-     (["escape"], None)],
-)  # fmt: skip
+    [
+        (["enter"], {"save": True, "kill": False}),
+        (["n"], {"save": False, "kill": False}),
+        (["k"], {"save": False, "kill": True}),
+        (["escape"], None),
+    ],
+)
 async def test_stop_asks_and_sends_what_was_chosen(
     panel: Any, sample: Workspace, keys: list[str], wished: dict[str, bool] | None
 ) -> None:

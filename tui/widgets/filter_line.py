@@ -7,6 +7,16 @@ from textual.message import Message
 from textual.widgets import Input
 
 
+def focus_now(field: Input) -> None:
+    """Gives a field that has just been shown the focus before the next key is looked at.
+
+    `Widget.focus` does so a moment later. Whoever types ahead, as one does over a slow line, would mean
+    letters and get commands.
+    """
+    field.styles.display = "block"  # its class shows it, but not before the next refresh of styles
+    field.screen.set_focus(field)
+
+
 class FilterLine(Input):
     """Hidden until `open`; posts `Filtered` at each change and when it closes."""
 
@@ -32,11 +42,12 @@ class FilterLine(Input):
         """Shows the line and takes the focus."""
         self.add_class("-open")
         self.can_focus = True
-        self.focus()
+        focus_now(self)
 
     def close(self) -> None:
         """Hides the line and drops the filter."""
         self.remove_class("-open")
+        self.styles.display = None
         self.can_focus = False
         self.value = ""
         self.post_message(self.Filtered("", done=True))

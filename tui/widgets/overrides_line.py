@@ -16,6 +16,7 @@ from textual.widgets import Input
 
 from tui import theme
 from tui.i18n import _
+from tui.widgets.filter_line import focus_now
 from tui.widgets.lines import Lines, wrapped
 from tui.widgets.profile_summary import problem_text
 
@@ -103,7 +104,7 @@ class OverridesLine(Vertical):
         self.add_class("-open")
         self.field.can_focus = True
         self.field.value = self._text
-        self.field.focus()
+        focus_now(self.field)
 
     def close(self, keep: bool) -> None:
         """Gives the focus back; without `keep` the overrides are those of before."""
@@ -117,6 +118,7 @@ class OverridesLine(Vertical):
             self.show_error(None)
         self.remove_class("-open")
         self.field.can_focus = False
+        self.field.styles.display = None
         self._show()
         self.post_message(self.Closed())
 
