@@ -42,7 +42,8 @@ class Store:
         self._sampler: Sampler | None = None
         self._wake, self._ended = threading.Event(), threading.Event()
         self._look_at_everything = self._settle = False
-        self._first, self._noted = True, False
+        self._first = True
+        self._noted: tuple[str, str] | None = None
         self._had_sample = False
         self._sampled_at = 0.0
         self._follow: str | None = None
@@ -112,11 +113,9 @@ class Store:
         try:
             changes = self._reader.poll(everything)
         except OSError as error:
-            self._complain(error)
+            self._complain(error, "workspace")
             return
-        if self._noted:
-            self._noted = False
-            self._post(StoreNote(None))
+        self._recovered("workspace")
         if changes or self._first:
             self._post(RunsChanged(changes, first=self._first))
             self._first = False
@@ -158,8 +157,9 @@ class Store:
                 if now >= leave_at:
                     leave_at = now + LEAVE_SECONDS
                     self._services.memory.leave(self.workspace.root, self._services.clock())
+                self._recovered("thread")
             except Exception as error:  # noqa: BLE001 (shown; a thread that ends would leave a picture that stands still)
-                self._complain(error)
+                self._complain(error, "thread")
             if self._wake.wait(POLL_SECONDS) and self._settle:
                 self._ended.wait(_SETTLE_SECONDS)
             self._wake.clear()
@@ -169,9 +169,17 @@ class Store:
         if self._sampler is not None:
             self._sampler.stop()
 
-    def _complain(self, error: Exception) -> None:
-        self._noted = True
-        self._post(StoreNote(f"{type(error).__name__}: {error}"))
+    def _complain(self, error: Exception, where: str) -> None:
+        """Told once: a page that looks again at each note would never rest."""
+        noted = (where, f"{type(error).__name__}: {error}")
+        if noted != self._noted:
+            self._noted = noted
+            self._post(StoreNote(noted[1]))
+
+    def _recovered(self, where: str) -> None:
+        if self._noted is not None and self._noted[0] == where:
+            self._noted = None
+            self._post(StoreNote(None))
 
     def _start_watcher(self) -> Watcher | None:
         watcher = Watcher(self.workspace.logs, self._reported) if self._services.watch else None
