@@ -133,3 +133,6 @@ def test_only_what_a_run_has_is_listed(tmp_path: Path) -> None:
     assert [entry.size for entry in found] == [1, 2, 1, 1, 1]
     assert choose(found) == found[0]
     assert choose(found, 1) == found[3]
+    run.attempt(10).log(0).write_text("")
+    assert choose(find_logs(run)) == found[1]  # the supervisor has something to say
+    assert (choose(find_logs(run), 0) or found[1]).attempt == 10

@@ -67,7 +67,7 @@ class LogsPage(Page):
         self._wanted_rank = rank
         if rank is None and (view := self.view) is not None and view.record is not None:
             guilty = view.record.evidence.get("rank") if view.record.state == "failed" else None
-            self._wanted_rank = guilty if isinstance(guilty, int) else None
+            self._wanted_rank = guilty if isinstance(guilty, int) else 0 if view.active else None
         if self.is_mounted:
             self._show()
             self._look()

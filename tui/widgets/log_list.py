@@ -49,8 +49,6 @@ def _entry(path: Path, attempt: int | None = None, rank: int | None = None) -> I
 
 
 def choose(entries: list[LogEntry], rank: int | None = None) -> LogEntry | None:
-    """The log to open: of this rank in the newest attempt, else the first."""
-    return next(
-        (entry for entry in entries if rank is not None and entry.rank == rank),
-        entries[0] if entries else None,
-    )
+    """The log to open: of this rank in the newest attempt, else the first one in which there is something."""
+    fitting = [entry for entry in entries if rank is not None and entry.rank == rank]
+    return next(iter([*fitting, *(entry for entry in entries if entry.size), *entries]), None)

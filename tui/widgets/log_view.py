@@ -96,7 +96,7 @@ class LogView(Vertical):
         """Where one is, and what goes on: for the note of a pane."""
         file = self.lines.file
         parts = [_("searching…") if self._searching else self._note]
-        if file is not None and file.exists:
+        if file is not None and file.size:
             parts.append(size_text(file.size))
             parts.append(_("following") if self.lines.follow else percent(self.lines.share))
         return "   ".join(part for part in parts if part)
@@ -206,7 +206,7 @@ class LogView(Vertical):
     # -- the other keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in self.ACTIONS and (self.lines.file is None or not self.lines.file.exists):
+        if action in self.ACTIONS and (self.lines.file is None or not self.lines.file.size):
             return False
         if action in ("find_next", "find_previous", "clear_search"):
             return self.lines.needle is not None
