@@ -1,11 +1,13 @@
 """Training speed side by side: Headnode's loop, a bare PyTorch loop, and transformers' Trainer.
 
-    python benchmarks/trainer.py [--rounds 7] [--steps 6] [--threads N]
+    python benchmarks/trainer.py [--rounds 8] [--steps 6] [--threads N]
 
 All train the same OLMo-2 (8.4 million parameters) in float32 on the same batches of 8 × 256 tokens with
 fused AdamW, clipping and a cosine schedule, and read the loss at each step. Contenders take turns, round
-after round, so that a slow moment of the machine hits all of them; a round's figure is its median step, the
-first one left out. Goals: at most 1 % more time than the bare loop, and no more than the Trainer.
+after round and each time in another order, so that a slow moment of the machine hits all of them; a round's
+figure is its median step, the first one left out. Beside the time on the clock stands the time that the
+process had on the processors, which says more on a machine that is busy otherwise. Goals: at most 1 % more
+time than the bare loop, and no more than the Trainer.
 
 "bare, our loss" is the bare loop with Headnode's chunked loss: the difference to "headnode" is the loop
 alone. The Trainer needs the package accelerate (`pip install accelerate`) and is left out, with a note,
@@ -60,8 +62,15 @@ MODEL = {
     "context_length": LENGTH,
 }
 
-Contender = Callable[[int], list[float]]
-"""Makes this many steps and returns the seconds that each took."""
+Moment = tuple[float, float]
+"""Seconds on the clock, and seconds that this process had on the processors."""
+
+Contender = Callable[[int], list[Moment]]
+"""Makes this many steps and returns the moments at which each ended."""
+
+
+def moment() -> Moment:
+    return time.perf_counter(), time.process_time()
 
 
 def new_model() -> Any:
@@ -70,14 +79,14 @@ def new_model() -> Any:
 
 def headnode(batches: TrainingBatches, directory: Path) -> Contender:
     """The whole loop as in a run: metrics, heartbeats, orders, progress lines, reading ahead."""
-    strategy, ends = Single(CPU), list[float]()
+    strategy, ends = Single(CPU), list[Moment]()
     heart = HeartbeatWriter(directory / "heartbeat-0", Identity.current())
     model = new_model()
 
     def heartbeat(phase: str, step: int) -> None:
         heart.beat(phase, step)
         if phase == "step":
-            ends.append(time.perf_counter())
+            ends.append(moment())
 
     run_dir = RunDirectory(directory)
     info = CheckpointInfo(0, 0, None, 1, "single", "", {}, 0.0, 1, "benchmark")
@@ -99,14 +108,14 @@ def headnode(batches: TrainingBatches, directory: Path) -> Contender:
     )
     done = 0
 
-    def run(steps: int) -> list[float]:
+    def run(steps: int) -> list[Moment]:
         nonlocal done
         ends.clear()
         settings = Settings(done + steps, 1.0, "float32", None, None, checkpoint_at_end=False)
         loop = Loop(settings, parts, done, 0)
         loop.run()
         done += steps
-        return [later - earlier for earlier, later in pairwise(ends)]
+        return ends[1:]  # the first is the start
 
     return run
 
@@ -121,11 +130,10 @@ def bare(micro_batches: list[MicroBatch], *, our_loss: bool) -> Contender:
     tensors = [(torch.from_numpy(b.inputs), torch.from_numpy(b.labels)) for b in micro_batches]
     done = 0
 
-    def run(steps: int) -> list[float]:
+    def run(steps: int) -> list[Moment]:
         nonlocal done
-        seconds = []
+        ends = []
         for _ in range(steps):
-            began = time.perf_counter()
             inputs, labels = tensors[done % len(tensors)]
             if objective is not None:
                 loss = objective(inputs, labels, 1.0 / inputs.numel()).objective
@@ -140,8 +148,8 @@ def bare(micro_batches: list[MicroBatch], *, our_loss: bool) -> Contender:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             print(f"step {done} loss {loss.item():.4f}", flush=True)
-            seconds.append(time.perf_counter() - began)
-        return seconds
+            ends.append(moment())
+        return ends
 
     return run
 
@@ -151,13 +159,13 @@ def trainer(micro_batches: list[MicroBatch], directory: Path) -> Contender:
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
     rows = [{"input_ids": row, "labels": row} for batch in micro_batches for row in batch.inputs]
-    model, ends = new_model(), list[float]()
+    model, ends = new_model(), list[Moment]()
 
     class Clock(TrainerCallback):
         def on_step_end(self, *args: Any, **options: Any) -> None:
-            ends.append(time.perf_counter())
+            ends.append(moment())
 
-    def run(steps: int) -> list[float]:
+    def run(steps: int) -> list[Moment]:
         ends.clear()
         arguments = TrainingArguments(
             output_dir=str(directory / "trainer"),
@@ -176,7 +184,7 @@ def trainer(micro_batches: list[MicroBatch], directory: Path) -> Contender:
             disable_tqdm=True,
         )
         Trainer(model=model, args=arguments, train_dataset=rows, callbacks=[Clock()]).train()  # type: ignore[arg-type]
-        return [0.0, *(later - earlier for earlier, later in pairwise(ends))]
+        return ends
 
     return run
 
@@ -213,40 +221,53 @@ def contenders(directory: Path, steps: int) -> dict[str, Contender]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    medians: dict[str, list[float]] = {}
+    medians: dict[str, list[Moment]] = {}
     with tempfile.TemporaryDirectory() as directory:
         chosen = contenders(Path(directory), options.steps)
         for round_number in range(options.rounds + 1):
-            for name, run in chosen.items():
-                seconds = run(options.steps)
+            shift = round_number % len(chosen)
+            for name, run in [*chosen.items()][shift:] + [*chosen.items()][:shift]:
+                median = median_step(run(options.steps))
                 if round_number:  # the first warms up
-                    medians.setdefault(name, []).append(statistics.median(seconds[1:]))
+                    medians.setdefault(name, []).append(median)
     report(medians, options)
     return 0
 
 
-def report(medians: dict[str, list[float]], options: argparse.Namespace) -> None:
+def median_step(ends: list[Moment]) -> Moment:
+    """Median seconds of a step on the clock and on the processors; the first step only begins the clock."""
+    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(ends)]
+    return statistics.median(step[0] for step in steps), statistics.median(step[1] for step in steps)
+
+
+def report(medians: dict[str, list[Moment]], options: argparse.Namespace) -> None:
     print(
         f"\n{parameter_count(new_model()):,} parameters, {BATCH} × {LENGTH} tokens, float32, "
         f"{options.threads} threads, "
         f"{options.rounds} rounds of {options.steps} steps, torch {torch.__version__}"
     )
-    for name, seconds in medians.items():
-        relative = [s / ours for s, ours in zip(seconds, medians["headnode"], strict=True)]
-        print(
-            f"{name:16} {BATCH * LENGTH / statistics.median(seconds):8,.0f} tokens/s   "
-            f"time relative to headnode, median of rounds: {statistics.median(relative):.3f} "
-            f"({min(relative):.3f} … {max(relative):.3f})"
-        )
+    print(f"{'':16} {'tokens/s':>9} {'time / headnode':>16} {'processor time / headnode':>26}")
+    for name in sorted(medians):
+        clock = statistics.median(step[0] for step in medians[name])
+        ratios = [
+            statistics.median(mine[kind] / ours[kind] for mine, ours in pairs(medians, name))
+            for kind in (0, 1)
+        ]
+        print(f"{name:16} {BATCH * LENGTH / clock:9,.0f} {ratios[0]:16.3f} {ratios[1]:26.3f}")
     if "Trainer" not in medians:
         print("Trainer          left out: the package accelerate is not installed")
+
+
+def pairs(medians: dict[str, list[Moment]], name: str) -> list[tuple[Moment, Moment]]:
+    """A contender's and Headnode's medians of the same rounds."""
+    return list(zip(medians[name], medians["headnode"], strict=True))
 
 
 if __name__ == "__main__":
