@@ -220,8 +220,9 @@ class Store:
             try:
                 if adopt(self.workspace):
                     self.wake()
+                self._recovered("adoption")
             except Exception as error:  # noqa: BLE001 (shown; it must neither end the panel nor print into it)
-                self._complain(error)
+                self._complain(error, "adoption")
 
         self._adopting = threading.Thread(target=work, name="adopt", daemon=True)
         self._adopting.start()
