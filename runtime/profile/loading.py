@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +121,8 @@ def find_profiles(workspace: Path | None) -> list[ProfileEntry]:
             address = path.relative_to(directory).with_suffix("").as_posix()
             if address not in seen:
                 seen.add(address)
-                entries.append(_entry(path, workspace, path.resolve().is_relative_to(shipped)))
+                real = Path(os.path.realpath(path))  # which, unlike resolve(), bears a loop of links
+                entries.append(_entry(path, workspace, real.is_relative_to(shipped)))
     return entries
 
 

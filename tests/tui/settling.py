@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from textual import events
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
+from textual.worker import WorkerCancelled
 
 
 async def settle(pilot: Pilot[Any], rounds: int = 2) -> None:
@@ -14,7 +16,8 @@ async def settle(pilot: Pilot[Any], rounds: int = 2) -> None:
     for _round in range(rounds):
         pilot.app.store.poll_once()  # type: ignore[attr-defined]
         await pilot.pause(0.2)  # longer than the cursor needs to count as resting
-        await pilot.app.workers.wait_for_complete()
+        with suppress(WorkerCancelled):  # one that was overtaken by a newer one
+            await pilot.app.workers.wait_for_complete()
         await pilot.pause()
 
 

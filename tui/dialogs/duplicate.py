@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -62,7 +62,8 @@ class DuplicateDialog(Dialog[str]):
         elif self._taken(name):
             problem = _("there is one of this name already")
         else:
-            where = _("becomes {path}").format(path=clean(self._directory / f"{name}.yaml"))
+            target = PurePath(*self._directory.parts[-2:], f"{name}.yaml")
+            where = _("becomes {path}").format(path=clean(target))
             note = Text(where, theme.style("muted"), no_wrap=True)
             note.truncate(56, overflow="ellipsis")
             self.query_one("#note", Lines).show([note])

@@ -130,9 +130,9 @@ class CheckpointsPage(Page):
         self._show()
         if self._wanted == shelf.run_id:
             self._wanted = None
-            first = shelf.checkpoints[0] if shelf.checkpoints else None
+            first = next(iter((*shelf.complete, *shelf.checkpoints)), None)
             key = checkpoint_key(shelf.run_id, first) if first is not None else run_key(shelf.run_id)
-            self.query_one(Table).cursor = key
+            self.call_after_refresh(setattr, self.query_one(Table), "cursor", key)  # when it has its height
 
     # -- what is shown
 

@@ -50,7 +50,7 @@ class ProfileEditorPage(Page):
         self._saved: str | None = None
 
     def body(self) -> ComposeResult:
-        with Pane(clean(self._path), id="edit"):
+        with Pane("", id="edit"):
             yield ProfileEditor(self._on_disk, id="editor")
             with VerticalScroll(id="about", can_focus=False):
                 yield Lines(id="lines")
@@ -121,7 +121,9 @@ class ProfileEditorPage(Page):
 
     def _show_title(self) -> None:
         note = _("not saved") if self.unsaved else _("saved")
-        self.query_one("#edit", Pane).set_title(clean(self._path), note)
+        root = self.headnode.workspace.root
+        path = self._path.relative_to(root) if self._path.is_relative_to(root) else self._path
+        self.query_one("#edit", Pane).set_title(clean(path), note)
 
     # -- saving and leaving
 

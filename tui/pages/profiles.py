@@ -110,6 +110,7 @@ class ProfilesPage(Page):
         self._details.clear()
         if self.is_mounted and self.query(Table):
             self._show()
+        self._wanted = None  # what isn't among the profiles now won't come
 
     def _read_selected(self) -> None:
         """Reads the selected profile in a thread, where that hasn't been done."""
@@ -157,8 +158,8 @@ class ProfilesPage(Page):
         if self._wanted is not None:
             found = [entry for entry in entries if self._wanted in (entry.name, entry.path.stem)]
             if found:
+                self._wanted = None
                 table.cursor = str(found[0].path)
-            self._wanted = None
         self.set_class(not entries, "-empty")
         if not entries:
             self._show_empty()

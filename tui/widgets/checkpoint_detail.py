@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -45,7 +46,7 @@ def detail_lines(
         lines += wrapped(marks, theme.style("accent"), width)
     lines.append(Text())
     if checkpoint.complete is None:
-        return [*lines, *_field(_("directory"), clean(checkpoint.path), width)]
+        return [*lines, *_field(_("directory"), _directory(checkpoint), width)]
     for label, value in _facts(checkpoint.complete, checkpoint, now):
         lines += _field(label, value, width)
     return [*lines, Text(), *_files(checkpoint.complete, width)]
@@ -102,9 +103,14 @@ def _facts(complete: Complete, checkpoint: Checkpoint, now: float) -> list[tuple
         (_("metrics"), ",  ".join(numbers)),
         (_("data fingerprint"), clean(complete.data_fingerprint or "")),
         (_("versions"), versions),
-        (_("directory"), clean(checkpoint.path)),
+        (_("directory"), _directory(checkpoint)),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _directory(checkpoint: Checkpoint) -> str:
+    """From the workspace on."""
+    return clean(PurePath(*checkpoint.path.parts[-4:]))
 
 
 def _field(label: str, value: str, width: int) -> list[Text]:

@@ -28,7 +28,7 @@ def save_profile(path: Path, text: str, expected: str | None) -> None:
     except FileNotFoundError:
         present, mode = None, None
     if expected is not None and (present is None or present.decode("utf-8-sig", "replace") != expected):
-        raise ChangedMeanwhile(N_("{path} was changed by somebody else meanwhile"), path=clean(path))
+        raise ChangedMeanwhile(N_("{path} was changed by somebody else meanwhile"), path=clean(path.name))
     write_atomic(target, text.encode("utf-8"))
     if mode is not None:
         target.chmod(stat.S_IMODE(mode))

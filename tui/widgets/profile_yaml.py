@@ -40,13 +40,14 @@ def wrapped_yaml(line: str, width: int) -> list[Text]:
     start = cell_len(text.plain[:comment])
     if 0 < start <= width - _COMMENT_ROOM and comment < len(text.plain):
         head, tail = text[:comment], text[comment:]
-        first, *rest = tail.wrap(_console(), width - start)
+        first, *rest = tail.wrap(_console(), width - start, no_wrap=False)
         indent = " " * (start + 2)
-        broken = [part for line in rest for part in line.wrap(_console(), width - start - 2)]
+        broken = [part for line in rest for part in line.wrap(_console(), width - start - 2, no_wrap=False)]
         return [Text.assemble(head, first), *(Text.assemble(indent, part) for part in broken)]
     indent = " " * (len(text.plain) - len(text.plain.lstrip()) + 2)
-    first, *rest = text.wrap(_console(), width - len(indent) if len(indent) < width // 2 else width)
-    return [first, *(Text.assemble(indent if len(indent) < width // 2 else "", part) for part in rest)]
+    indent = indent if len(indent) < width // 2 else ""
+    first, *rest = text.wrap(_console(), width - len(indent), no_wrap=False)
+    return [first, *(Text.assemble(indent, part) for part in rest)]
 
 
 def _console() -> Console:
