@@ -27,7 +27,6 @@ from tui.pages.runs import RunsPage  # noqa: E402
 from tui.store.messages import RunFollowed, RunsChanged, StoreNote, TelemetrySample  # noqa: E402
 from tui.store.services import Services  # noqa: E402
 from tui.store.store import Store  # noqa: E402
-from tui.widgets.header import Header  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -98,6 +97,11 @@ class HeadnodeApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and not event.is_forwarded:
             event = self._translated(event)
+            # At once, and not after a journey through the focused widget's queue as Textual does: of keys that
+            # come together over a slow line the next one must meet what this one has brought about.
+            on_page = isinstance(self.screen, Page) and not self._text_has_focus()
+            if on_page and await self._check_bindings(event.key):
+                return
         await super().on_event(event)
 
     def _translated(self, event: events.Key) -> events.Key:
@@ -127,15 +131,21 @@ class HeadnodeApp(App[None]):
         return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, Page))
 
     @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        """What Textual draws below the screen on top: nothing below a page. As it is, Textual takes the page below for visible
+        too, and a page below that was once marked for repainting then repaints the whole screen for ever."""
+        return [] if isinstance(self.screen, Page) else super()._background_screens
+
+    @property
     def _shown(self) -> list[Page]:
         """The page to tell of news, if it has its widgets: not while it is being composed, for the first time
         or anew."""
         page = self.page
-        return [page] if page.is_mounted and page.query(Header) and not self._rebuilding else []
+        return [page] if page.is_mounted and page.is_composed and not self._rebuilding else []
 
     def _tick(self) -> None:
         for page in self._shown:
-            page.query_one(Header).update_header()
+            page.header.update_header()
             page.tick()
 
     # -- what the store says
@@ -169,7 +179,7 @@ class HeadnodeApp(App[None]):
     def on_telemetry_sample(self, message: TelemetrySample) -> None:
         self.store.telemetry = message.sample
         for page in self._shown:
-            page.query_one(Header).update_header()
+            page.header.update_header()
             page.telemetry_changed(message.sample)
 
     def on_run_followed(self, message: RunFollowed) -> None:
