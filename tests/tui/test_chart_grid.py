@@ -235,6 +235,27 @@ async def test_a_grid_given_all_room_shows_the_focused_chart_alone() -> None:
         assert app.grid.focused_chart.title == "optim/learning_rate"
 
 
+async def test_large_metrics_are_smoothed_aside_and_come_to_look_alike() -> None:
+    app, source = GridApp(), Source(["train/loss", "train/perplexity", "optim/grad_norm"], 60_000)
+    async with app.run_test(size=(120, 24)) as pilot:
+        app.grid.set_source(source)
+        await loaded(pilot)
+        app.query(Chart).last().focus()
+        await pilot.press("m", "m", "a", "plus")
+        await loaded(pilot)
+        models = [chart.model for chart in app.query(Chart)]
+        assert {(model.weight, model.axis, model.window) for model in models} == {
+            (0.9, "elapsed", models[2].window)
+        }
+        assert all(model.live[0].smoothed is not None for model in models)
+        source.curves["train/loss"] = series([1.0] * 60_001)
+        source.changed = True
+        app.grid.changed()
+        await loaded(pilot)
+        assert app.query(Chart).first().model.weight == 0.9
+        assert app.query(Chart).first().model.points == 60_001
+
+
 async def test_another_run_forgets_the_one_before() -> None:
     app, first, second = GridApp(), Source(NAMES), Source(["train/loss"], 7)
     async with app.run_test(size=(120, 24)) as pilot:

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tui.plotting.pyramid import Pyramid
-from tui.plotting.smoothing import Smoother
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -179,26 +178,3 @@ class Curve:
         if right == len(self.x) or (right > 0 and x - self.x[right - 1] <= self.x[right] - x):
             right -= 1
         return right
-
-
-class SmoothedCurve:
-    """The smoothed line of a curve; `update` after each update of the curve."""
-
-    def __init__(self, weight: float) -> None:
-        self.line = Curve()
-        self._smoother = Smoother(weight)
-        self._seen = (-1, 0)
-
-    @property
-    def weight(self) -> float:
-        return self._smoother.weight
-
-    def update(self, curve: Curve) -> None:
-        rebuilt, kept = self._seen
-        if rebuilt != curve.rebuilt:
-            kept = 0
-        if len(curve.x) == kept:
-            return
-        self._smoother.update(curve.x, curve.y, kept)
-        self._seen = (curve.rebuilt, len(curve.x))
-        self.line.update(curve.x, self._smoother.values)

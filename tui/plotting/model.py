@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from tui.plotting.curve import Curve, Positions
+from tui.plotting.curve import Positions
 from tui.plotting.figure import (
     LINE_WEIGHT,
     PAST_WEIGHT,
@@ -94,8 +94,7 @@ class ChartModel:
         start = self._start([trace.series for trace in self.traces if trace.series is not None])
         for trace in self.traces:
             if trace.series is not None:
-                trace.curve, trace.smoothed = Curve(), None
-                trace.update(trace.series, self._positions(trace.series, start), self.weight)
+                trace.move(self._positions(trace.series, start), self.weight)
         self._keep_up()
 
     def _keep_up(self) -> None:
@@ -279,6 +278,10 @@ class ChartModel:
             None if point is None else float(self.live[0].curve.x[min(point, len(self.live[0].curve.x) - 1)])
         )
 
+    def smooths_like(self, other: ChartModel) -> bool:
+        """Whether both have the same axis and smoothing: to look alike is a matter of microseconds then."""
+        return (self.axis, self.weight) == (other.axis, other.weight)
+
     def look_like(self, other: ChartModel) -> bool:
         """Looks at what another chart looks at: axis, window, cursor, smoothing. True if that was
         different.
@@ -332,7 +335,7 @@ class ChartModel:
             start = self._start([trace.series for trace in self.traces if trace.series is not None])
             x = self._positions(trace.series, start)
             index = min(int(np.searchsorted(x, trace.curve.x[point])), len(x) - 1)
-            smoothed = None if trace.smoothed is None else float(trace.smoothed.line.y[point])
+            smoothed = None if trace.smoothed is None else float(trace.smoothed.y[point])
             series = trace.series
             found.append(
                 Reading(

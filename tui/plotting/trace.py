@@ -8,7 +8,8 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tui.plotting.curve import Curve, Positions, SmoothedCurve
+from tui.plotting.curve import Curve, Positions
+from tui.plotting.smoothing import Smoother
 
 
 class SeriesLike(Protocol):
@@ -48,31 +49,59 @@ class Reading:
 
 
 class Trace:
-    """A series made ready to be drawn along one axis; costs only the new points when it is updated."""
+    """A series made ready to be drawn along one axis; costs only the new points when it is updated.
+
+    Smoothing goes by the steps whatever the axis, so that a curve doesn't change when only its axis does.
+    """
 
     def __init__(self, role: str, label: str) -> None:
         self.role, self.label = role, label
-        self.curve = Curve()
-        self.smoothed: SmoothedCurve | None = None
         self.series: SeriesLike | None = None
+        self.curve = Curve()
+        self._steps = self.curve
+        self._smoother: Smoother | None = None
+        self._smoothed_until = (-1, 0)
+        self._smooth_line = Curve()
 
     def update(self, series: SeriesLike, x: Positions, weight: float) -> bool:
+        """Takes the whole series, with its positions along the axis; True if the picture may differ."""
         self.series = series
-        changed = self.curve.update(x, series.value)
+        if (x is series.step) != (self.curve is self._steps):
+            self.move(x, weight)
+            return True
+        changed = self._steps.update(series.step, series.value)
+        if self.curve is not self._steps:
+            changed = self.curve.update(x, series.value) or changed
         return self.smooth(weight) or changed
+
+    def move(self, x: Positions, weight: float) -> None:
+        """Gives the points other positions: the axis is another one."""
+        assert self.series is not None
+        self._steps.update(self.series.step, self.series.value)
+        self.curve = self._steps if x is self.series.step else Curve(x, self.series.value)
+        self._smooth_line = Curve()
+        self.smooth(weight)
 
     def smooth(self, weight: float) -> bool:
         """Brings the smoothed line up to date; True if it is another one than before."""
         if weight == 0 or self.role == "past":
-            had, self.smoothed = self.smoothed is not None, None
+            had, self._smoother = self._smoother is not None, None
             return had
-        fresh = self.smoothed is None or self.smoothed.weight != weight
-        if self.smoothed is None or fresh:
-            self.smoothed = SmoothedCurve(weight)
-        self.smoothed.update(self.curve)
+        fresh = self._smoother is None or self._smoother.weight != weight
+        if self._smoother is None or fresh:
+            self._smoother, self._smoothed_until = Smoother(weight), (-1, 0)
+        rebuilt, kept = self._smoothed_until
+        self._smoother.update(self._steps.x, self._steps.y, kept if rebuilt == self._steps.rebuilt else 0)
+        self._smoothed_until = (self._steps.rebuilt, len(self._steps.x))
+        self._smooth_line.update(self.curve.x, self._smoother.values)
         return fresh
+
+    @property
+    def smoothed(self) -> Curve | None:
+        """The smoothed line, whose points are those of `curve`; None without smoothing."""
+        return None if self._smoother is None else self._smooth_line
 
     @property
     def shown(self) -> Curve:
         """The line in front: smoothed if there is smoothing."""
-        return self.curve if self.smoothed is None else self.smoothed.line
+        return self.smoothed or self.curve

@@ -11,10 +11,9 @@ smoothing and the cursor of one are those of all; the logarithmic scale is each 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from threading import Lock, Thread
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -25,65 +24,14 @@ from textual.worker import get_current_worker
 
 from tui import theme
 from tui.i18n import _
-from tui.plotting.model import ChartModel, Drawn, SeriesLike
+from tui.plotting.model import ChartModel
 from tui.widgets.chart import Chart
 from tui.widgets.chart_layout import GAP, Place, arrange, neighbour, ordered, page_of
+from tui.widgets.chart_source import LARGE, Arrival, MetricsSource, Read, fetch
 from tui.widgets.lines import Lines
 
-_PREPARE_ASIDE = 50_000
-"""More new points than this are made ready in the reading thread and not in the panel's."""
 _POLL_SECONDS = 1.0
 _SAMPLED_SECONDS = 0.15
-
-
-class MetricsSource(Protocol):
-    """Where curves come from; `runtime.run.metrics_reader.MetricsReader` is one.
-
-    Called from one thread at a time, which isn't the panel's.
-    """
-
-    def poll(self) -> bool:
-        """Reads what is new; whether anything changed."""
-
-    @property
-    def exact(self) -> bool:
-        """Whether the series hold all points; if not, more comes with later polls."""
-
-    def names(self) -> list[str]:
-        """The metrics that there are."""
-
-    def series(self, name: str) -> SeriesLike:
-        """The live line of a metric."""
-
-    def replaced(self, name: str) -> Sequence[SeriesLike]:
-        """The branches that later attempts replaced."""
-
-    def close(self) -> None:
-        """Nothing more is asked."""
-
-
-@dataclass
-class _Arrival:
-    """What the reading thread hands over for one metric."""
-
-    drawn: list[Drawn]
-    model: ChartModel | None
-
-
-class _Read(Message, bubble=False):
-    """The reading thread is done."""
-
-    def __init__(
-        self,
-        source: MetricsSource,
-        exact: bool,
-        changed: bool,
-        names: list[str],
-        arrivals: dict[str, _Arrival],
-    ) -> None:
-        super().__init__()
-        self.source, self.exact, self.changed = source, exact, changed
-        self.names, self.arrivals = names, arrivals
 
 
 class _Rule(Widget):
@@ -129,6 +77,8 @@ class ChartGrid(Widget):
         self._lock = Lock()
         self._reading = self._again = False
         self._models: dict[str, ChartModel] = {}
+        self._leader: ChartModel | None = None
+        """The chart whose view all others take over: the one at which a key was pressed last."""
         self._current: set[str] = set()
         """The metrics whose newest points have been fetched."""
         self._sampled = False
@@ -157,7 +107,7 @@ class ChartGrid(Widget):
         self._close(self._source)
         self._source, self.tokens_per_step = source, tokens_per_step
         self.names, self._models, self._current = [], {}, set()
-        self._sampled, self._alone, self.page = False, None, 0
+        self._leader, self._sampled, self._alone, self.page = None, False, None, 0
         self._arrange()
         self.changed()
 
@@ -189,25 +139,15 @@ class ChartGrid(Widget):
             changed = source.poll()
             names = ordered(source.names())
             wanted = [name for name in self._visible(names) if changed or name not in current]
-            arrivals = {name: self._fetch(source, name) for name in wanted}
+            arrivals = {
+                name: fetch(source, name, self._models.get(name), self._leader, self.tokens_per_step)
+                for name in wanted
+            }
             exact = source.exact
         if not get_current_worker().is_cancelled:
-            self.post_message(_Read(source, exact, changed, names, arrivals))
+            self.post_message(Read(source, exact, changed, names, arrivals))
 
-    def _fetch(self, source: MetricsSource, name: str) -> _Arrival:
-        live = source.series(name)
-        drawn = [Drawn(live), *(Drawn(branch, "past") for branch in source.replaced(name))]
-        known = self._models.get(name)
-        fresh = None
-        if len(live.step) - (known.points if known is not None else 0) > _PREPARE_ASIDE:
-            fresh = ChartModel()
-            fresh.tokens_per_step = self.tokens_per_step
-            if known is not None:
-                fresh.look_like(known)
-            fresh.set_series(drawn)
-        return _Arrival(drawn, fresh)
-
-    def on__read(self, message: _Read) -> None:
+    def on_read(self, message: Read) -> None:
         self._reading = False
         if message.source is not self._source:
             self.changed()
@@ -216,9 +156,9 @@ class ChartGrid(Widget):
         if message.changed:
             self._current.clear()
         redrawn = {name for name, arrival in message.arrivals.items() if self._take(name, arrival)}
-        leader = self._models.get(message.names[0]) if message.names else None
-        if leader is not None and leader.window is not None:  # each follows its own end: keep them together
-            redrawn |= {name for name, model in self._models.items() if model.look_like(leader)}
+        if self._leader is None and message.names:
+            self._leader = self._models.get(message.names[0])
+        redrawn |= self._agree()
         if message.names != self.names:
             self.names = message.names
             self._arrange()
@@ -227,29 +167,44 @@ class ChartGrid(Widget):
                 chart.set_model(name, self._models[name], self._sampled)
         if not message.exact:
             self.set_timer(_SAMPLED_SECONDS, self.changed)
-        elif self._again:
+        elif self._again or not self._current.issuperset(self._on_screen):
             self.changed()
 
-    def _take(self, name: str, arrival: _Arrival) -> bool:
+    def _take(self, name: str, arrival: Arrival) -> bool:
         self._current.add(name)
-        model = self._model(name)
+        before = self._model(name)
         if arrival.model is None:
-            return model.set_series(arrival.drawn)
-        arrival.model.look_like(model)
-        arrival.model.log = model.log
+            return before.set_series(arrival.drawn)
+        arrival.model.log = before.log
         self._models[name] = arrival.model
+        if before is self._leader:
+            arrival.model.look_like(before)
+            self._leader = arrival.model
         return True
 
     def _model(self, name: str) -> ChartModel:
         model = self._models.get(name)
         if model is None:
-            model = ChartModel()
+            model = self._models[name] = ChartModel()
             model.tokens_per_step = self.tokens_per_step
-            for other in self._models.values():
-                model.look_like(other)
-                break
-            self._models[name] = model
+            if self._leader is not None:
+                model.look_like(self._leader)
         return model
+
+    def _agree(self) -> set[str]:
+        """Lets all charts look at what the leader looks at; returns the metrics whose charts are others now.
+
+        To smooth a million points again takes a while: such metrics are fetched once more instead.
+        """
+        changed: set[str] = set()
+        for name, model in self._models.items():
+            if self._leader is None or model is self._leader:
+                continue
+            if model.points > LARGE and not model.smooths_like(self._leader):
+                self._current.discard(name)
+            elif model.look_like(self._leader):
+                changed.add(name)
+        return changed
 
     # -- what is where
 
@@ -325,10 +280,13 @@ class ChartGrid(Widget):
 
     def on_chart_changed(self, message: Chart.Changed) -> None:
         """What one chart looks at, all look at."""
-        visible = dict(zip(self._on_screen, self._charts, strict=False))
-        for name, model in self._models.items():
-            if model is not message.chart.model and model.look_like(message.chart.model) and name in visible:
-                visible[name].update_chart()
+        self._leader = message.chart.model
+        changed = self._agree()
+        for chart, name in zip(self._charts, self._on_screen, strict=False):
+            if name in changed:
+                chart.update_chart()
+        if not self._current.issuperset(self._on_screen):
+            self.changed()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "turn":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tui.plotting.curve import Curve, SmoothedCurve
+from tui.plotting.curve import Curve
 
 
 @pytest.mark.parametrize("points", [1, 2, 7, 100, 5_000, 300_000])
@@ -107,17 +107,6 @@ def test_nearest_point() -> None:
     curve = Curve([0, 10, 20], [1.0, 2.0, 3.0])
     assert [curve.nearest(x) for x in (-5, 4, 6, 15, 99)] == [0, 0, 1, 1, 2]
     assert Curve().nearest(1) is None
-
-
-def test_smoothed_line_follows_its_curve() -> None:
-    y = np.random.default_rng(0).normal(size=600)
-    curve, smoothed = Curve(), SmoothedCurve(0.9)
-    for end in (10, 11, 300, 600):
-        curve.update(np.arange(end), y[:end])
-        smoothed.update(curve)
-    whole = SmoothedCurve(0.9)
-    whole.update(Curve(np.arange(600), y))
-    np.testing.assert_allclose(smoothed.line.y, whole.line.y, rtol=1e-11)
 
 
 def test_lengths_must_agree() -> None:

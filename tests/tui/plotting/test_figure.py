@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.tui.plotting.curves import loss
-from tui.plotting.curve import Curve, SmoothedCurve
+from tui.plotting.curve import Curve
 from tui.plotting.figure import LINE_WEIGHT, PAST_WEIGHT, RAW_WEIGHT, Ink, Line, Marker, View, draw
+from tui.plotting.smoothing import smooth
 
 
 def rows(*lines: Line, view: View, width: int, height: int, **more: object) -> list[str]:
@@ -84,11 +85,11 @@ def test_values_without_a_logarithm_lie_on_the_lower_edge() -> None:
 
 def test_the_smoothed_line_is_alone_in_its_cells_and_dim_raw_values_around_it() -> None:
     points = loss(50_000)
-    raw, smoothed = Curve(points.step, points.value), SmoothedCurve(0.9)
-    smoothed.update(raw)
+    raw = Curve(points.step, points.value)
+    smoothed = Curve(points.step, smooth(points.step, points.value, 0.9))
     view = View(0, 50_000)
-    both = draw([Line(raw, Ink.RAW, RAW_WEIGHT), Line(smoothed.line, Ink.LINE_1)], view, 80, 20)
-    alone = draw([Line(smoothed.line, Ink.LINE_1)], view, 80, 20)
+    both = draw([Line(raw, Ink.RAW, RAW_WEIGHT), Line(smoothed, Ink.LINE_1)], view, 80, 20)
+    alone = draw([Line(smoothed, Ink.LINE_1)], view, 80, 20)
     assert np.count_nonzero(both.inks == Ink.RAW) > 50
     assert np.count_nonzero(both.inks == Ink.LINE_1) >= 70
     # The smoothed line is as thin as if there were nothing else.

@@ -143,6 +143,26 @@ def test_a_smoothed_curve_that_grew_equals_one_made_at_once() -> None:
     assert grown.picture(100, 30).rows == fresh.picture(100, 30).rows
 
 
+def test_another_axis_smooths_the_same_values() -> None:
+    """Also where the clock doesn't run as the steps do, and where values are missing."""
+    points = loss(400)
+    points.time = points.time + np.where(points.step > 200, 5_000.0, 0.0)
+    points.value[50:60] = np.nan
+    shown = []
+    for axis in ("step", "elapsed", "clock", "step"):
+        model = ChartModel()
+        model.set_smoothing(0.9)
+        model.set_series([Drawn(points.head(300))])
+        model.set_axis(axis)  # type: ignore[arg-type]
+        model.set_series([Drawn(points)])
+        smoothed = model.live[0].smoothed
+        assert smoothed is not None
+        shown.append(smoothed.y)
+        assert len(smoothed.x) == len(model.live[0].curve.x) == 390
+    for values in shown[1:]:
+        np.testing.assert_allclose(values, shown[0], rtol=1e-12)
+
+
 def test_the_cursor_reads_what_was_logged() -> None:
     model = ChartModel()
     model.set_series([Drawn(series([5.0, 4.0, 3.0, 2.5, 2.25, 2.0], attempt_from=4))])
