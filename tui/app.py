@@ -97,7 +97,7 @@ class HeadnodeApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and not event.is_forwarded:
             event = self._translated(event)
-            # At once, and not after a journey through the focused widget's queue as Textual does: of keys that
+            # At once, not after a journey through the focused widget's queue as Textual does: of keys that
             # come together over a slow line the next one must meet what this one has brought about.
             on_page = isinstance(self.screen, Page) and not self._text_has_focus()
             if on_page and await self._check_bindings(event.key):
