@@ -299,7 +299,7 @@ class HeadnodeApp(App[None]):
         def decided(choice: StopChoice | None) -> None:
             if choice is not None:
                 for view in views:
-                    self._operate("stop", view.directory, save=choice.save, kill=choice.kill)
+                    self._operate("stop", view.directory, save=choice.save, kill=choice.kill, by="panel")
                 self.say(describe.stop_asked(choice.save, choice.kill))
 
         if views:
@@ -326,7 +326,7 @@ class HeadnodeApp(App[None]):
     def save_run(self, run_id: str) -> None:
         """Asks the run for a checkpoint now."""
         view = self.store.runs.get(run_id)
-        if view is not None and self._operate("save", view.directory):
+        if view is not None and self._operate("save", view.directory, by="panel"):
             self.say(_("Asked for a checkpoint at the end of this step"))
 
     def resume_run(self, run_id: str, step: int | None = None) -> None:
