@@ -132,7 +132,8 @@ class HeadnodeApp(App[None]):
 
     @property
     def _background_screens(self) -> list[Screen[Any]]:
-        """What Textual draws below the screen on top: nothing below a page. As it is, Textual takes the page below for visible
+        """What Textual draws below the screen on top: nothing below a page. As it is, Textual takes the page
+        below for visible
         too, and a page below that was once marked for repainting then repaints the whole screen for ever."""
         return [] if isinstance(self.screen, Page) else super()._background_screens
 

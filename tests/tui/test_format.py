@@ -1,5 +1,7 @@
 """Numbers and outside text as people read them."""
 
+# ruff: noqa: E501 (tables)
+
 from __future__ import annotations
 
 import pytest

@@ -100,7 +100,7 @@ def test_a_copied_run_is_read_only(sample: Workspace) -> None:
     shutil.copytree(run.path, sample.logs / "20260101-000000-copy-0000")
     view = WorkspaceReader(sample).poll()["20260101-000000-copy-0000"]
     assert view is not None
-    assert not (view.active or view.stoppable or view.resumable or view.removable)
+    assert [view.active, view.stoppable, view.resumable, view.removable] == [False] * 4
 
 
 def test_a_workspace_that_cannot_be_listed_is_a_note_and_its_return_ends_it(

@@ -14,8 +14,13 @@ QUIET_BYTES_PER_SECOND = 20_000
 
 
 def _open(workspace: Workspace, tmp_path: Path, **more: str) -> Terminal:
-    code = "import sys; from pathlib import Path; from tui.app import run_panel; from runtime.run.workspace import Workspace"
-    code += "; sys.exit(run_panel(Workspace(Path(sys.argv[1]))))"
+    code = """
+import sys
+from pathlib import Path
+from runtime.run.workspace import Workspace
+from tui.app import run_panel
+sys.exit(run_panel(Workspace(Path(sys.argv[1]))))
+"""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(Path(__file__).parents[2]),

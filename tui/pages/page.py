@@ -80,6 +80,9 @@ class Page(Screen[None]):
     def store(self) -> Store:
         return self.headnode.store
 
+    header: Header
+    footer: Footer
+
     # -- what a page gives
 
     def body(self) -> ComposeResult:
@@ -126,17 +129,23 @@ class Page(Screen[None]):
     # -- the frame
 
     def compose(self) -> ComposeResult:
-        yield Header()
+        self.header, self.footer = Header(), Footer()
+        yield self.header
         with Vertical(id="body"):
             yield from self.body()
-        yield Footer()
+        yield self.footer
 
     def on_mount(self) -> None:
         self.set_class(self.app.size.width < 100, "-narrow")
 
+    @property
+    def is_composed(self) -> bool:
+        """Whether the widgets are there."""
+        return "header" in self.__dict__ and self.header.is_mounted
+
     def on_screen_resume(self) -> None:
         if self.is_mounted:
-            self.query_one(Header).update_header()
+            self.header.update_header()
             self.refresh_page()
             self.refresh_footer()
 
@@ -186,8 +195,7 @@ class Page(Screen[None]):
     def refresh_footer(self) -> None:
         """What can be done has changed."""
         if self.is_mounted:
-            for footer in self.query(Footer):
-                footer.update_footer(self.footer_actions())
+            self.footer.update_footer(self.footer_actions())
 
     @property
     def typing(self) -> bool:

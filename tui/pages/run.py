@@ -17,7 +17,6 @@ from tui.widgets import bars, overview
 from tui.widgets.chart_grid import ChartGrid
 from tui.widgets.events_view import EventsView
 from tui.widgets.gpu_strip import DeviceStrip
-from tui.widgets.header import Header
 from tui.widgets.lines import Lines, wrapped
 from tui.widgets.log_view import LogView
 from tui.widgets.pane import Pane
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _REASON_LINES = 4
+_AGES_SECONDS = 10
 
 
 class RunPage(Page):
@@ -55,6 +55,7 @@ class RunPage(Page):
         self._preparation: Preparation | None = None
         self._source: tuple[float | None] | None = None
         self._attempt: int | None = None
+        self._ticks = 0
 
     @property
     def view(self) -> RunView | None:
@@ -102,14 +103,17 @@ class RunPage(Page):
 
     def run_followed(self, run_id: str, followed: Followed) -> None:
         if run_id == self.run_id:
-            self._preparation = followed.preparation
             self.query_one(EventsView).update_events(followed.events, self.headnode.services.clock())
-            self._show()
+            if followed.preparation != self._preparation:
+                self._preparation = followed.preparation
+                self._show()
 
     def tick(self) -> None:
         if self.view is not None and self.view.active:
             self.query_one(ChartGrid).changed()
-            self._show()
+            self._ticks += 1
+            if self._ticks % _AGES_SECONDS == 0:  # a record that changes shows itself
+                self._show()
 
     def _feed(self, view: RunView) -> None:
         """Points charts and log at the run's files, and again when a new attempt writes to others."""
@@ -130,17 +134,17 @@ class RunPage(Page):
 
     def on_log_view_changed(self, message: LogView.Changed) -> None:
         self.query_one("#log", Pane).set_title(_("Log of rank 0"), message.view.status)
-        self.refresh_footer()
+        if message.view.has_focus_within:
+            self.refresh_footer()
 
     def on_chart_grid_shown(self) -> None:
         self.call_after_refresh(self._focus_chart)
 
     def _focus_chart(self) -> None:
         """The first chart has the keys until another pane is chosen."""
-        charts = self.query("Chart").results()
-        chart = next((chart for chart in charts if chart.focusable), None)
-        if self.focused is None and chart is not None:
-            self.set_focus(chart)
+        if self.focused is None:
+            charts = self.query("Chart").results()
+            self.set_focus(next((chart for chart in charts if chart.focusable), None))
 
     def on_chart_changed(self) -> None:
         self.refresh_footer()
@@ -149,7 +153,7 @@ class RunPage(Page):
         self.query_one(DeviceStrip).update_strip(sample)
 
     def _show(self) -> None:
-        self.query_one(Header).update_header()
+        self.header.update_header()
         view = self.view
         reason, progress, facts = (
             self.query_one(f"#{name}", Lines) for name in ("reason", "progress", "facts")

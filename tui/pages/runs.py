@@ -181,7 +181,7 @@ class RunsPage(Page):
 
     def _follow_selected(self) -> None:
         """Events and curves of the run on which the cursor has come to rest."""
-        if not self.is_current:  # another page is on top, and follows its own
+        if self.headnode.page is not self:  # another one is on top, and follows its own
             return
         self.store.follow(self._followed)
         self.run_worker(self._show_curves(), exclusive=True, group="curves")

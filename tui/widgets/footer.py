@@ -25,32 +25,39 @@ class Footer(Lines):
 
     def __init__(self) -> None:
         super().__init__()
-        self._actions: list[str] = []
+        self._state: tuple[tuple[str, ...], bool, int] = ((), False, 0)
 
     def update_footer(self, actions: Sequence[str]) -> None:
         """The actions that can be done now, in order."""
-        self._actions = list(actions)
-        self._layout()
+        state = (tuple(actions), self._runs_go_on(), self.size.width)
+        if state != self._state:
+            self._state = state
+            self._lay_out()
 
     def on_resize(self) -> None:
-        self._layout()
+        self.update_footer(self._state[0])
 
-    def _layout(self) -> None:
-        if not self.size.width:
+    def _lay_out(self) -> None:
+        names, _runs_go_on, width = self._state
+        if not width:
             return
-        actions = [action for action in self._actions if action not in _ALWAYS]
-        always = [action for action in self._actions if action in _ALWAYS]
-        waiting = [action for action in _LEAST_NEEDED if action in actions]
-        while (
-            actions and sum(self._item(name).cell_len + 3 for name in actions + always) > self.size.width + 3
-        ):
-            actions.remove(waiting.pop(0) if waiting else actions[-1])
-        self.show([Text("   ").join(self._item(name) for name in actions + always)])
+        items = {name: self._item(name) for name in names}
+        kept = list(items)
+        leaving = [name for name in _LEAST_NEEDED if name in items]
+        leaving += [name for name in reversed(kept) if name not in leaving and name not in _ALWAYS]
+        needed = sum(item.cell_len + 3 for item in items.values()) - 3
+        for name in leaving:
+            if needed <= width:
+                break
+            kept.remove(name)
+            needed -= items[name].cell_len + 3
+        kept.sort(key=_ALWAYS.__contains__)
+        self.show([Text("   ").join(items[name] for name in kept)])
 
     def _item(self, name: str) -> Text:
         action = keymap.KEYMAP[name]
         label = _(action.label)
-        if name == "quit" and self._runs_go_on():
+        if name == "quit" and self._state[1]:
             label = _("quit (runs go on)")
         return Text.assemble(
             (keymap.key_name(action.keys[0]), theme.style("accent")), " ", (label, theme.style("muted"))

@@ -253,7 +253,9 @@ class Table(ScrollView, can_focus=True):
         line.append(f"{mark}", theme.style("accent"))
         line.append("▸ " if selected else "  ", theme.style("bold accent" if self.has_focus else "muted"))
         if row.wide is not None:
-            return line.append_text(row.wide)
+            wide = row.wide.copy()
+            wide.truncate(max(0, self.size.width - GUTTER), overflow="ellipsis")
+            return line.append_text(wide)
         for position, (column, width) in enumerate(zip(self.columns, self._column_widths(), strict=True)):
             cell = row.cells[position] if position < len(row.cells) else ""
             text = cell.copy() if isinstance(cell, Text) else Text(cell, theme.style("text"))
