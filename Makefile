@@ -36,6 +36,7 @@ messages: setup-dev ## refresh and compile the translation catalogues
 	$(BIN)/python tools/messages.py update
 
 benchmarks: setup-dev ## measure what the design promises, each against its yardstick
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[benchmark]'
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 clean: ## remove what was installed and built; runs in logs/ stay
