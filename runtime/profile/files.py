@@ -22,6 +22,8 @@ PREPARED_IN_RUN = Path("artifacts", "data")
 """Where a `prepare` run leaves its data (`runtime.data.prepared`)."""
 
 TOKENIZER_FILE = "tokenizer.json"
+VOCABULARY_FILES = ("vocab.json", "merges.txt")
+"""What a tokenizer of GPT-2's kind may consist of instead (`runtime.data.tokenizer`)."""
 
 
 def check_files(profile: Profile, workspace: Path | None = None) -> list[Problem]:
@@ -102,7 +104,7 @@ def _tokenizer_problem(given: str, base: Path) -> Problem | None:
     path = _place(given, base)
     if path.name != TOKENIZER_FILE and path.suffix != ".json":
         path = path / TOKENIZER_FILE
-    if _exists(path):
+    if _exists(path) or all(_exists(path.with_name(name)) for name in VOCABULARY_FILES):
         return None
     return _problem("data.tokenizer.path", N_("there is no {path}"), path=printable(str(path)))
 

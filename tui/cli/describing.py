@@ -12,18 +12,13 @@ from tui.clean import clean
 from tui.cli.output import Segment, join
 from tui.cli.text import wrap
 from tui.format import DASH, count, duration, loss, percent, rate, short_count, size
-from tui.i18n import N_, _
+from tui.i18n import _
 
 if TYPE_CHECKING:
     from runtime.run.record import RunRecord
 
 STEPPING = frozenset({"step", "evaluate", "checkpoint", "finish"})
 """Phases of a run that has begun to train."""
-
-_PREPARING = {
-    "tokenizer": N_("training the tokenizer"),
-    "tokens": N_("turning text into tokens"),
-}
 
 
 def state(record: RunRecord) -> Segment:
@@ -60,8 +55,7 @@ def progress_line(record: RunRecord) -> str:
     summary = record.summary
     if record.state not in ("starting", "running", "stopping"):
         return describe.word(record.state)
-    preparing = _PREPARING.get(summary.phase or "")
-    doing = _(preparing) if preparing else describe.phase(summary.phase)
+    doing = describe.phase(summary.phase)
     if record.state != "running" or not doing:
         doing = join([describe.word(record.state), doing])
     if summary.phase not in STEPPING:
@@ -84,7 +78,7 @@ def preparation(report: Mapping[str, Any]) -> str:
     done, total, speed = (number(report.get(name)) for name in ("done", "total", "rate"))
     if report.get("event") != "progress" or done is None or (total is not None and done >= total):
         return ""
-    doing = _(_PREPARING.get(str(report.get("phase")), "")) or clean(report.get("phase") or "")
+    doing = describe.phase(str(report.get("phase") or ""))
     unit = clean(report.get("unit") or "")
     return join(
         [
@@ -98,7 +92,9 @@ def preparation(report: Mapping[str, Any]) -> str:
 
 
 def _amount(value: float, unit: str) -> str:
-    return size(value) if unit == "bytes" else f"{short_count(value)} {unit}".rstrip()
+    if unit == "bytes":
+        return size(value)
+    return duration(value) if unit == "seconds" else f"{short_count(value)} {unit}".rstrip()
 
 
 def _of(part: str, whole: str) -> str:

@@ -46,6 +46,16 @@ def test_a_tokenizer_is_a_file_or_a_directory_with_one(tmp_path: Path) -> None:
     assert missing(loads(PREPARE, ["data.tokenizer={path: tok/tokenizer.json}"]), tmp_path) == []
 
 
+def test_a_tokenizer_may_be_a_vocabulary_with_its_merges(tmp_path: Path) -> None:
+    (tmp_path / "texts").write_text("a")
+    (tmp_path / "tok").mkdir()
+    profile = loads(PREPARE, ["data.tokenizer={path: tok}"])
+    (tmp_path / "tok" / "vocab.json").write_text("{}")
+    assert missing(profile, tmp_path) == ["data.tokenizer.path"]
+    (tmp_path / "tok" / "merges.txt").write_text("")
+    assert missing(profile, tmp_path) == []
+
+
 def test_prepared_data_is_a_directory_or_a_run(tmp_path: Path) -> None:
     from runtime.data.manifest import MANIFEST as written
     from runtime.data.prepared import ARTIFACT
