@@ -89,7 +89,7 @@ class ResumePlanDialog(Dialog[None]):
         shown: list[Choice[None]] = []
         if plan is not None and self._needed:
             shown.append(
-                Choice("a", _("acknowledge what is marked ≠"), _("results will differ from then"), None)
+                Choice("a", _("acknowledge what is marked !"), _("results will differ from then"), None)
             )
         elif self._ready:
             words = _("start the branch") if self._answer and self._answer.branch else _("resume")

@@ -65,6 +65,7 @@ class CheckpointsPage(Page):
         self._shelves = Shelves(self, self._shelf_changed)
         self._failed: dict[Path, tuple[Message, ...]] = {}
         self._verifying = VerifyQueue(self, self._verify_changed, self._verified)
+        self._run_rows: dict[str, tuple[tuple[object, ...], Row]] = {}
         self._wanted: str | None = None
         self._words = ""
         self._ticks = 0
@@ -97,6 +98,7 @@ class CheckpointsPage(Page):
         ]
 
     def refresh_page(self) -> None:
+        self._run_rows.clear()
         if self.store.loaded:
             views = self._views()
             self._shelves.choose(views)
@@ -151,7 +153,7 @@ class CheckpointsPage(Page):
         for view in views:
             shelf = self._shelves.get(view.run_id)
             unfolded = view.run_id in self._shelves.unfolded
-            rows.append(run_row(view, shelf, unfolded))
+            rows.append(self._run_row(view, shelf, unfolded))
             if shelf is not None and unfolded:
                 rows += [maker.row(shelf, checkpoint) for checkpoint in shelf.checkpoints]
         table.set_rows(rows)
@@ -160,6 +162,16 @@ class CheckpointsPage(Page):
         if empty:
             self._show_empty()
         self._show_detail()
+
+    def _run_row(self, view: RunView, shelf: Shelf | None, unfolded: bool) -> Row:
+        """Made anew only where something of it has changed: there may be a thousand."""
+        made_for = (view, shelf, unfolded)
+        before = self._run_rows.get(view.run_id)
+        if before is not None and all(old is new for old, new in zip(before[0], made_for, strict=True)):
+            return before[1]
+        row = run_row(view, shelf, unfolded)
+        self._run_rows[view.run_id] = (made_for, row)
+        return row
 
     def _show_empty(self) -> None:
         accent, muted = theme.style("accent"), theme.style("muted")
@@ -238,7 +250,7 @@ class CheckpointsPage(Page):
     def can(self, action: str) -> bool:
         view = self.selected_run if self.is_mounted else None
         if action == "filter":
-            return bool(self._views()) or bool(self._words)
+            return bool(self.store.runs)
         if view is None:
             return False
         checkpoint, record = self.selected, view.record

@@ -87,19 +87,23 @@ def _marks(shelf: Shelf, checkpoint: Checkpoint) -> str:
 
 def _facts(complete: Complete, checkpoint: Checkpoint, now: float) -> list[tuple[str, str]]:
     saved = _("{age} ago by attempt {attempt} of {run}").format(
-        age=age(now - checkpoint.time), attempt=complete.attempt, run=describe.short_id(complete.run_id)
+        age=age(now - complete.time), attempt=complete.attempt, run=describe.short_id(complete.run_id)
     )
     numbers = [
         f"{clean(name)} {loss(value) if name.endswith('loss') else number(value)}"
         for name, value in complete.metrics.items()
     ]
     versions = ", ".join(f"{clean(name)} {clean(value)}" for name, value in complete.versions.items())
+    at = _("{step}   {tokens} tokens   loss {loss}   {strategy} {world}").format(
+        step=count(complete.step),
+        tokens=short_count(complete.tokens),
+        loss=loss(complete.loss),
+        strategy=clean(complete.strategy),
+        world=complete.world_size,
+    )
     facts = [
         (_("saved"), saved),
-        (_("step"), count(complete.step)),
-        (_("tokens"), f"{count(complete.tokens)} ({short_count(complete.tokens)})"),
-        (_("loss"), loss(complete.loss)),
-        (_("world"), f"{clean(complete.strategy)} {complete.world_size}"),
+        (_("step"), at),
         (_("metrics"), ",  ".join(numbers)),
         (_("data fingerprint"), clean(complete.data_fingerprint or "")),
         (_("versions"), versions),

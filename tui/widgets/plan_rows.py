@@ -74,16 +74,15 @@ def _mark(row: PlanRow, acknowledged: Collection[str]) -> tuple[str, str]:
     if row.severity == "refuse":
         return "✗", "failed"
     if row.severity == "acknowledge":
-        return ("✓", "muted") if row.key in acknowledged else ("≠", "warning")
+        return ("✓", "muted") if row.key in acknowledged else ("!", "warning")
     return "≠", "muted"
 
 
 def _note(row: PlanRow, acknowledged: Collection[str]) -> str:
     message = render(row.message) if row.message is not None else ""
-    if row.severity != "acknowledge":
-        return message
-    state = _("acknowledged") if row.key in acknowledged else _("a acknowledges it")
-    return f"{message} · {state}" if message else state
+    if row.severity == "acknowledge" and row.key in acknowledged:
+        return f"{message} · {_('acknowledged')}" if message else _("acknowledged")
+    return message
 
 
 def _same(rows: Sequence[PlanRow], width: int) -> list[Text]:
