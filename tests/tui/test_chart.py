@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from tests.tui.plotting.curves import loss, series
 from tests.tui.settling import screen_text
+from tui import theme
 from tui.plotting.model import Drawn
 from tui.widgets.chart import Chart
 
@@ -167,3 +168,22 @@ async def test_without_colours_lines_differ_by_their_dashes(monkeypatch: pytest.
             if "⠒" in line or "⠤" in line or "⠉" in line or "⣀" in line
         ]
         assert len(set(drawn)) == 2
+
+
+@pytest.mark.parametrize("look", ["dark", "light"])
+def test_a_chart_with_everything(snap_compare: Any, look: str) -> None:
+    """Raw and smoothed values, a second attempt, the branch that it replaced, and the cursor."""
+
+    async def before(pilot: Pilot[Any]) -> None:
+        theme.use(look)
+        await pilot.pause()
+        chart = await ready(pilot)
+        live, branch = loss(20_000, attempt_from=12_000), loss(14_000, seed=1).value[12_000:] + 1
+        past = series(branch.tolist(), list(range(12_000, 14_000)))
+        chart.set_series("train/loss", [Drawn(live), Drawn(past, "past")])
+        await pilot.press("m", "m", "i", *["left"] * 9)
+        await pilot.pause()
+
+    app = ChartApp()
+    app.CSS = f"Screen {{ background: {theme.PALETTES[look].background}; }}"
+    assert snap_compare(app, terminal_size=(100, 24), run_before=before)

@@ -25,13 +25,13 @@ def find_logs(directory: RunDirectory) -> list[LogEntry]:
     """The newest attempt's ranks, the supervisor, then earlier attempts. Asks the disk: not for the panel's
     thread.
     """
-    newest, *earlier = list(reversed(directory.attempt_numbers())) or [None]
+    numbers = directory.attempt_numbers()[::-1]
     entries: list[LogEntry] = []
-    if newest is not None:
-        entries += _ranks(directory, newest)
+    for number in numbers[:1]:
+        entries += _ranks(directory, number)
     entries += _entry(directory.supervisor_log)
-    for number in earlier:
-        entries += _ranks(directory, number) if number is not None else []
+    for number in numbers[1:]:
+        entries += _ranks(directory, number)
     return entries
 
 
