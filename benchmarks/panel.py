@@ -131,7 +131,8 @@ def _idle(workspace: Workspace, home: Path, seconds: float, keys: str) -> dict[s
         _collect(terminal, 6.0)
         pid = terminal.process.pid
         children = _children(pid)
-        begin, before, sampler = time.perf_counter(), _processor(pid), sum(map(_processor, children))
+        begin, before = time.perf_counter(), _processor(pid)
+        sampler = sum(map(_processor, children))
         sent = _collect(terminal, seconds)
         passed = time.perf_counter() - begin
         return {
@@ -162,11 +163,10 @@ def _children(pid: int) -> list[int]:
 
 
 def _print(result: dict[str, object]) -> None:
+    ratio = f"{result['ready_ratio']} × (at most 1.6)"
     print(f"ready (median of {result['rounds']})")
     print(f"  empty Textual app   {result['empty_ready_seconds']:.3f} s")
-    print(
-        f"  panel               {result['panel_ready_seconds']:.3f} s   {result['ready_ratio']} × (at most 1.6)"
-    )
+    print(f"  panel               {result['panel_ready_seconds']:.3f} s   {ratio}")
     for name, title in (("runs_page", "Runs page"), ("run_page", "page of a run")):
         page = result[name]
         assert isinstance(page, dict)

@@ -110,8 +110,9 @@ class RunPage(Page):
 
     def tick(self) -> None:
         if self.view is not None and self.view.active:
-            self.query_one(ChartGrid).changed()
             self._ticks += 1
+            if self._ticks % self.view.curve_seconds == 0:
+                self.query_one(ChartGrid).changed()
             if self._ticks % _AGES_SECONDS == 0:  # a record that changes shows itself
                 self._show()
 

@@ -105,9 +105,10 @@ class RunsPage(Page):
 
     def tick(self) -> None:
         self._ticks += 1
-        if self.selected is not None and self.selected.active and not self.has_class("-short"):
-            for grid in self.query("ChartGrid"):
-                grid.changed()  # type: ignore[attr-defined]
+        view = self.selected
+        if view is not None and view.active and not self._ticks % view.curve_seconds:
+            for grid in self.query("#curves"):
+                grid.changed()  # type: ignore[attr-defined]  (a ChartGrid, whose module needs numpy)
         if self._ticks % _AGES_SECONDS == 0:
             self._show_anew()
 

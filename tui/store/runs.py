@@ -60,6 +60,13 @@ class RunView:
         return self.record is not None and self.record.ended_state and not self.record.read_only
 
     @property
+    def curve_seconds(self) -> int:
+        """How often to look at its curves: the longer they are, the less of a cell one second's steps move
+        them."""
+        step = (self.record.summary.step or 0) if self.record is not None else 0
+        return 1 if step < 600 else 2 if step < 6000 else 3
+
+    @property
     def state(self) -> str:
         """The state of the record; "unreadable" without one."""
         return self.record.state if self.record is not None else "unreadable"

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from runtime.run.workspace import Workspace
 
 POLL_SECONDS = 1.0
+QUIET_SECONDS = 2.0
+"""Between two looks when the kernel would have reported a change."""
 EVERYTHING_SECONDS = 5.0
 ADOPT_SECONDS = 5.0
 LEAVE_SECONDS = 60.0
-_SETTLE_SECONDS = 0.25  # after a report of the kernel: more of them follow
 
 
 class Store:
@@ -40,8 +41,9 @@ class Store:
         self._services, self._post = services, post
         self._reader = WorkspaceReader(workspace)
         self._sampler: Sampler | None = None
-        self._wake, self._ended = threading.Event(), threading.Event()
-        self._look_at_everything = self._settle = False
+        self._news = threading.Condition()
+        self._ended = self._urgent = self._reported = False
+        self._look_at_everything = False
         self._first = True
         self._noted: tuple[str, str] | None = None
         self._had_sample = False
@@ -77,12 +79,12 @@ class Store:
         run."""
         self._follow = run_id
         self._follow_anew = True
-        self._wake.set()
+        self._tell(urgent=True)
 
     def wake(self) -> None:
         """Look at everything now: the person has just done something."""
         self._look_at_everything = True
-        self._wake.set()
+        self._tell(urgent=True)
 
     def start(self) -> None:
         """Starts the gathering thread; without threads only the sampler."""
@@ -94,8 +96,8 @@ class Store:
 
     def stop(self) -> None:
         """Ends the thread and the sampler."""
-        self._ended.set()
-        self._wake.set()
+        self._ended = True
+        self._tell(urgent=True)
         if self._thread is not None:
             self._thread.join(2.0)
         elif self._sampler is not None:
@@ -138,7 +140,7 @@ class Store:
     def _gather(self) -> None:
         watcher: Watcher | None = None
         everything_at = adopt_at = leave_at = 0.0
-        while not self._ended.is_set():
+        while not self._ended:
             now = time.monotonic()
             everything = self._look_at_everything or now >= everything_at
             self._look_at_everything = False
@@ -160,10 +162,7 @@ class Store:
                 self._recovered("thread")
             except Exception as error:  # noqa: BLE001 (shown; a thread that ends would leave a picture that stands still)
                 self._complain(error, "thread")
-            if self._wake.wait(POLL_SECONDS) and self._settle:
-                self._ended.wait(_SETTLE_SECONDS)
-            self._wake.clear()
-            self._settle = False
+            self._rest(now, QUIET_SECONDS if watcher is not None else POLL_SECONDS)
         if watcher is not None:
             watcher.stop()
         if self._sampler is not None:
@@ -182,13 +181,28 @@ class Store:
             self._post(StoreNote(None))
 
     def _start_watcher(self) -> Watcher | None:
-        watcher = Watcher(self.workspace.logs, self._reported) if self._services.watch else None
+        watcher = Watcher(self.workspace.logs, self._tell) if self._services.watch else None
         return watcher if watcher is not None and watcher.start() else None
 
-    def _reported(self) -> None:
-        """The kernel reports a change; the writer may still be at it."""
-        self._settle = True
-        self._wake.set()
+    def _rest(self, since: float, quiet: float) -> None:
+        """Until the person waits for something, `POLL_SECONDS` after `since` if a change was reported, else
+        `quiet` after it."""
+        with self._news:
+            while not self._urgent:
+                due = since + (POLL_SECONDS if self._reported else quiet)
+                left = due - time.monotonic()
+                if left <= 0:
+                    break
+                self._news.wait(left)
+            self._urgent = self._reported = False
+
+    def _tell(self, urgent: bool = False) -> None:
+        """There is something to look at. Called from any thread; not `urgent` when only the kernel reports a
+        change."""
+        with self._news:
+            self._urgent |= urgent
+            self._reported = True
+            self._news.notify()
 
     def _start_sampler(self) -> None:
         if self._sampler is None:
