@@ -64,6 +64,23 @@ async def test_another_run_is_opened_from_the_list(panel: Any, sample: Workspace
         assert "step 400 loss" in screen_text(app)
 
 
+async def test_the_run_that_one_looks_at_is_the_one_whose_log_opens(panel: Any, sample: Workspace) -> None:
+    app = panel(sample)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        app.open_run(directory(sample, "1f00").run_id)
+        await settle(pilot)
+        await pilot.press("6")
+        await settle(pilot)
+        assert "demo-1f00 › rank 0" in screen_text(app)
+        await pilot.press("1")
+        await settle(pilot)
+        selected = app.page.selected.run_id
+        await pilot.press("6")
+        await settle(pilot)
+        assert app.page.view.run_id == selected
+
+
 async def test_a_failed_run_opens_at_the_rank_that_failed(panel: Any, sample: Workspace) -> None:
     run = directory(sample, "3f2a")
     run.attempt(1).log(2).write_text("RuntimeError: CUDA out of memory\n")

@@ -27,7 +27,7 @@ _LOOK_SECONDS = 2
 
 
 class LogsPage(Page):
-    """`app.show_page("logs", run_id=…, rank=…)` opens a run's log; without arguments the one shown last."""
+    """`app.show_page("logs", run_id=…, rank=…)` opens a run's log; without them, of the run looked at."""
 
     NAME = "logs"
     ACTIONS = ("open", *LogView.ACTIONS)
@@ -58,8 +58,16 @@ class LogsPage(Page):
         return self.query_one(LogView)
 
     def arrive(self, run_id: str | None = None, rank: int | None = None, **arguments: object) -> None:
-        if run_id is not None:
+        run_id = run_id or self._run_left_behind()
+        if run_id is not None and (run_id != self._run_id or rank is not None):
             self._open(run_id, rank)
+
+    def _run_left_behind(self) -> str | None:
+        """The run that one was looking at: its page, or the cursor in the list of runs."""
+        page = self.headnode.page
+        selected = getattr(page, "selected_run", None) or getattr(page, "selected", None)
+        run_id = getattr(page, "run_id", None) or getattr(selected, "run_id", None)
+        return run_id if isinstance(run_id, str) else None
 
     def _open(self, run_id: str, rank: int | None = None) -> None:
         """Another run: its logs are listed, and the one that says most is shown."""
