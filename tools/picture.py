@@ -16,9 +16,9 @@ from tui.app import HeadnodeApp
 
 
 async def take(
-    workspace: Path | None, run: str, out: Path, language: str, size: tuple[int, int], keys: list[str]
-) -> None:
-    """Opens the panel without a terminal on the run's page and writes what it shows."""
+    workspace: Path | None, run: str, language: str, size: tuple[int, int], keys: list[str]
+) -> str:
+    """Opens the panel without a terminal on the run's page; what it shows, as SVG."""
     found = find_workspace(workspace)
     app = HeadnodeApp(found, open_run=found.resolve(run).run_id, language=language)
     async with app.run_test(size=size) as pilot:
@@ -26,8 +26,7 @@ async def take(
         for key in keys:
             await pilot.press(key)
         await pilot.pause(1.0)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(app.export_screenshot(title="headnode"), encoding="utf-8")
+        return app.export_screenshot(title="headnode")
 
 
 def main() -> None:
@@ -41,7 +40,9 @@ def main() -> None:
     given = parser.parse_args()
     columns, rows = (int(number) for number in given.size.split("x"))
     keys = [key for key in given.keys.split(",") if key]
-    asyncio.run(take(given.workspace, given.run, given.out, given.lang, (columns, rows), keys))
+    picture = asyncio.run(take(given.workspace, given.run, given.lang, (columns, rows), keys))
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(picture, encoding="utf-8")
 
 
 if __name__ == "__main__":
