@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,34 @@ from runtime.messages import N_
 from runtime.profile.errors import ProfileError, nearest, refusal, shortened, shown_path
 
 SUFFIXES = (".yaml", ".yml")
+SHIPPED = frozenset(
+    {
+        "command/script",
+        "prepare/text",
+        "pretrain/demo",
+        "pretrain/gpt2-124m",
+        "pretrain/olmo-1b",
+        "pretrain/olmo-2-1b",
+    }
+)
+"""Group and name of each profile that comes with Headnode; in a checkout people keep their own beside
+them."""
 
 
 def shipped_directory() -> Path:
     """The profiles that come with Headnode: inside the installed package, or at the top of a checkout."""
     packaged = Path(__file__).with_name("shipped")
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "profiles"
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether this very file comes with Headnode."""
+    real = Path(os.path.realpath(path))  # which, unlike resolve(), bears a loop of links
+    directory = Path(os.path.realpath(shipped_directory()))
+    if not real.is_relative_to(directory):
+        return False
+    checkout = Path(os.path.realpath(__file__)).parents[2] / "profiles"
+    return directory != checkout or real.relative_to(directory).with_suffix("").as_posix() in SHIPPED
 
 
 def directories(workspace: Path | None) -> list[Path]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.messages import Message
 from runtime.profile.errors import Problem, ProfileError, shown_path
-from runtime.profile.find import directories, locate, profile_files, shipped_directory, shown_file
+from runtime.profile.find import directories, is_shipped, locate, profile_files, shown_file
 from runtime.profile.inherit import Family
 from runtime.profile.nodes import Entry, MapNode, Mark, Node, ScalarNode, from_plain
 from runtime.profile.overrides import overridden
@@ -115,14 +114,12 @@ def find_profiles(workspace: Path | None) -> list[ProfileEntry]:
     no profile of the workspace stands in for. One that is broken is listed with its problem."""
     entries: list[ProfileEntry] = []
     seen: set[str] = set()
-    shipped = shipped_directory().resolve()
     for directory in directories(workspace):
         for path in profile_files(directory):
             address = path.relative_to(directory).with_suffix("").as_posix()
             if address not in seen:
                 seen.add(address)
-                real = Path(os.path.realpath(path))  # which, unlike resolve(), bears a loop of links
-                entries.append(_entry(path, workspace, real.is_relative_to(shipped)))
+                entries.append(_entry(path, workspace, is_shipped(path)))
     return entries
 
 

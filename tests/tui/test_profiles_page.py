@@ -23,7 +23,6 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The directory of the profiles that come with Headnode, for this test."""
     directory = tmp_path / "shipped"
     monkeypatch.setattr(find, "shipped_directory", lambda: directory)
-    monkeypatch.setattr("runtime.profile.loading.shipped_directory", lambda: directory)
     return directory
 
 

@@ -55,7 +55,6 @@ ROWS = (
 @pytest.fixture
 def profiles(empty: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.setattr(find, "shipped_directory", lambda: tmp_path / "shipped")
-    monkeypatch.setattr("runtime.profile.loading.shipped_directory", lambda: tmp_path / "shipped")
     write_profiles(empty, tmp_path / "shipped")
     return empty
 

@@ -293,7 +293,8 @@ class ProfilesPage(Page):
             self.headnode.complain(error)
             return
         self._wanted = target.stem
-        self._words = ""
+        if self._words:
+            self.query_one(FilterLine).close()
         self._read()
         if then_edit:
             self._open_editor(target, target.read_text(encoding="utf-8"))

@@ -58,7 +58,8 @@ def about_lines(detail: ProfileDetail, width: int) -> list[Text]:
         return [*problem_lines(detail.problems, width), Text(), _mend(detail, width)]
     text, muted, profile = theme.style("text"), theme.style("muted"), detail.profile
     lines = [Text.assemble(("✓ " + _("valid"), theme.style("done")), ("   " + clean(profile.job), muted))]
-    lines += wrapped(" ".join(clean(profile.description).split()), text, width)
+    description = " ".join(clean(profile.description).split())
+    lines += wrapped(description, text, width) if description else []
     facts = Text()
     for fact in size_facts(profile):
         if facts.cell_len and facts.cell_len + 3 + len(fact) > width:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from runtime.profile import Profile, check_files, find_profiles, load, loads
 from runtime.profile.files import MANIFEST, PREPARED_IN_RUN
-from runtime.profile.find import shipped_directory
+from runtime.profile.find import SHIPPED, is_shipped, profile_files, shipped_directory
 from tests.runtime.profile.samples import COMMAND, PREPARE, PRETRAIN
 
 
@@ -102,3 +103,28 @@ def test_shipped_profiles_of_small_jobs_need_nothing_that_is_not_there(name: str
 @pytest.mark.parametrize("name", ["olmo-1b", "olmo-2-1b", "gpt2-124m"])
 def test_shipped_profiles_of_large_models_say_what_to_bring(name: str, tmp_path: Path) -> None:
     assert missing(load(name), tmp_path) == ["data.sources.0.path", "data.tokenizer.path"]
+
+
+def test_profiles_that_come_with_headnode_are_told_from_those_that_people_put_beside_them(
+    tmp_path: Path,
+) -> None:
+    directory = shipped_directory()
+    there = {path.relative_to(directory).with_suffix("").as_posix() for path in profile_files(directory)}
+    assert there >= SHIPPED, "what is listed as shipped is in the repository"
+    assert is_shipped(directory / "pretrain" / "demo.yaml")
+    assert not is_shipped(directory / "pretrain" / "demo-copy.yaml")
+    link = tmp_path / "link.yaml"
+    link.symlink_to(directory / "pretrain" / "demo.yaml")
+    assert is_shipped(link)
+    loop = tmp_path / "loop.yaml"
+    loop.symlink_to(loop)
+    assert not is_shipped(loop)
+
+
+def test_every_profile_in_the_repository_is_listed_as_shipped() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "profiles"], cwd=shipped_directory().parent, capture_output=True, text=True
+    )
+    if listed.returncode == 0 and listed.stdout:  # not from an unpacked archive
+        names = [Path(line) for line in listed.stdout.split() if line.endswith((".yaml", ".yml"))]
+        assert {path.relative_to("profiles").with_suffix("").as_posix() for path in names} == SHIPPED
