@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import Any
 
 import pytest
 
 from runtime.run.annotations import protected_steps
-from runtime.run.checkpoints import list_checkpoints
+from runtime.run.checkpoints import CheckpointInfo, finalize, list_checkpoints, write_complete
 from runtime.run.workspace import Workspace
 from tests.tui.sample_checkpoints import damage, fill, run_of, save_checkpoint
-from tests.tui.sample_workspace import Plan, make_run
+from tests.tui.sample_workspace import NOW, Plan, make_run
 from tests.tui.settling import screen_text, settle
 from tui.widgets.table import Table
 
@@ -195,3 +196,26 @@ async def test_filter(panel: Any, saved: Workspace) -> None:
         await pilot.press("escape")
         await settle(pilot)
         assert _line(app, "olmo-1b-3f2a ")
+
+
+async def test_a_long_verification_can_be_cancelled(panel: Any, saved: Workspace) -> None:
+    run = run_of(saved, "08be")
+    shutil.rmtree(run.checkpoint(12_000))
+    temporary = run.checkpoints / "step-00013000.tmp"
+    temporary.mkdir()
+    with (temporary / "model.safetensors").open("wb") as file:
+        file.truncate(64 << 30)  # no bytes on disk, and minutes to read
+    info = CheckpointInfo(13_000, 1, 2.0, 1, "single", None, {}, NOW, 1, run.run_id)
+    write_complete(temporary, info, [("model.safetensors", 64 << 30, "0" * 64)])
+    finalize(temporary)
+    app = panel(saved)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await _opened(pilot, saved, "08be")
+        await pilot.press("v")
+        await pilot.pause(0.6)
+        assert re.search(r"verifying \d+%; esc cancels", screen_text(app))
+        assert "esc back" in screen_text(app)
+        await pilot.press("escape")
+        await settle(pilot)  # waits for the thread: it must have ended
+        assert "not yet" in _line(app, "13,000 ")
+        assert app.screen.NAME == "checkpoints"

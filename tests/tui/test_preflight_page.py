@@ -142,3 +142,14 @@ async def test_what_can_be_copied_is_the_command_of_a_shell(panel: Any, tmp_path
         await _opened(pilot, "pretrain/small.yaml")
         await pilot.press("y")
         assert app.clipboard == f"headnode launch '{made.profiles / 'pretrain' / 'small.yaml'}'"
+
+
+async def test_a_long_line_of_overrides_shows_where_one_types(panel: Any, profiles: Workspace) -> None:
+    app = panel(profiles)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await _opened(pilot, "pretrain/small.yaml")
+        await pilot.press(
+            "o", *"train.steps=5 train.optimizer.learning_rate=1e-4 train.schedule.warmup_steps=2 train.z"
+        )
+        await settle(pilot)
+        assert "train.schedule.warmup_steps=2 train.z" in screen_text(app)

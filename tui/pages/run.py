@@ -68,7 +68,7 @@ class RunPage(Page):
         yield ChartGrid(id="charts")
         with Horizontal(id="below"):
             yield Pane(_("What happened"), EventsView(), id="events")
-            yield Pane(_("Log of rank 0"), LogView(), id="log")
+            yield Pane(_("Log of rank 0"), LogView(poll_seconds=1.0), id="log")
         yield Lines(id="facts")
         yield DeviceStrip()
 
@@ -111,8 +111,6 @@ class RunPage(Page):
     def tick(self) -> None:
         if self.view is not None and self.view.active:
             self._ticks += 1
-            if self._ticks % self.view.curve_seconds == 0:
-                self.query_one(ChartGrid).changed()
             if self._ticks % _AGES_SECONDS == 0:  # a record that changes shows itself
                 self._show()
 
@@ -128,6 +126,7 @@ class RunPage(Page):
 
             self._source = (tokens,)
             self.query_one(ChartGrid).set_source(MetricsReader(view.directory.metrics), tokens)
+        self.query_one(ChartGrid).every = view.curve_seconds
         if record.attempt != self._attempt:
             self._attempt = record.attempt
             path = view.directory.attempt(record.attempt).log(0) if record.attempt else None

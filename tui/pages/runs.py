@@ -105,10 +105,6 @@ class RunsPage(Page):
 
     def tick(self) -> None:
         self._ticks += 1
-        view = self.selected
-        if view is not None and view.active and not self._ticks % view.curve_seconds:
-            for grid in self.query("#curves"):
-                grid.changed()  # type: ignore[attr-defined]  (a ChartGrid, whose module needs numpy)
         if self._ticks % _AGES_SECONDS == 0:
             self._show_anew()
 
@@ -199,6 +195,7 @@ class RunsPage(Page):
         if not grids:
             await self.query_one("#detail").mount(grid, before=0)
         grid.set_source(reader_class(view.directory.metrics) if view is not None else None)
+        grid.every = view.curve_seconds if view is not None else 1
 
     def _show_empty(self) -> None:
         accent, muted = theme.style("accent"), theme.style("muted")

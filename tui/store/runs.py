@@ -63,6 +63,8 @@ class RunView:
     def curve_seconds(self) -> int:
         """How often to look at its curves: the longer they are, the less of a cell one second's steps move
         them."""
+        if not self.active:
+            return 10
         step = (self.record.summary.step or 0) if self.record is not None else 0
         return 1 if step < 600 else 2 if step < 6000 else 3
 

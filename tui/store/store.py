@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = 1.0
 QUIET_SECONDS = 2.0
 """Between two looks when the kernel would have reported a change."""
+FIRST_PAINT_SECONDS = 0.4
+"""After the first look: starting a sampler, a watcher and adoption would only slow down the first screen."""
 EVERYTHING_SECONDS = 5.0
 ADOPT_SECONDS = 5.0
 LEAVE_SECONDS = 60.0
@@ -140,33 +142,38 @@ class Store:
     def _gather(self) -> None:
         watcher: Watcher | None = None
         everything_at = adopt_at = leave_at = 0.0
+        self._poll_safely(everything=True)
+        self._rest(time.monotonic(), FIRST_PAINT_SECONDS)
         while not self._ended:
             now = time.monotonic()
             everything = self._look_at_everything or now >= everything_at
             self._look_at_everything = False
             if everything:
                 everything_at = now + EVERYTHING_SECONDS
-            try:
-                self.poll_once(everything)
-                if self._sampler is None:
-                    self._start_sampler()
-                    watcher = self._start_watcher()
-                if watcher is not None:
-                    watcher.watch_runs(view.directory.path for view in self._reader.views() if view.active)
-                if now >= adopt_at:
-                    adopt_at = now + ADOPT_SECONDS
-                    self._adopt()
-                if now >= leave_at:
-                    leave_at = now + LEAVE_SECONDS
-                    self._services.memory.leave(self.workspace.root, self._services.clock())
-                self._recovered("thread")
-            except Exception as error:  # noqa: BLE001 (shown; a thread that ends would leave a picture that stands still)
-                self._complain(error, "thread")
+            self._poll_safely(everything)
+            if self._sampler is None:
+                self._start_sampler()
+                watcher = self._start_watcher()
+            if watcher is not None:
+                watcher.watch_runs(view.directory.path for view in self._reader.views() if view.active)
+            if now >= adopt_at:
+                adopt_at = now + ADOPT_SECONDS
+                self._adopt()
+            if now >= leave_at:
+                leave_at = now + LEAVE_SECONDS
+                self._services.memory.leave(self.workspace.root, self._services.clock())
             self._rest(now, QUIET_SECONDS if watcher is not None else POLL_SECONDS)
         if watcher is not None:
             watcher.stop()
         if self._sampler is not None:
             self._sampler.stop()
+
+    def _poll_safely(self, everything: bool) -> None:
+        try:
+            self.poll_once(everything)
+            self._recovered("thread")
+        except Exception as error:  # noqa: BLE001 (shown; a thread that ends would leave a picture that stands still)
+            self._complain(error, "thread")
 
     def _complain(self, error: Exception, where: str) -> None:
         """Told once: a page that looks again at each note would never rest."""

@@ -30,7 +30,6 @@ from tui.widgets.chart_layout import GAP, Place, arrange, neighbour, ordered, pa
 from tui.widgets.chart_source import LARGE, Arrival, MetricsSource, Read, fetch
 from tui.widgets.lines import Lines
 
-_POLL_SECONDS = 1.0
 _SAMPLED_SECONDS = 0.15
 
 
@@ -72,6 +71,9 @@ class ChartGrid(Widget):
         self.names: list[str] = []
         self.page, self.pages = 0, 1
         self.empty_text = ""
+        self.every = 1
+        """Seconds between two looks at the source; long curves don't move in one."""
+        self._seconds = 0
         self.tokens_per_step: float | None = None
         self._source: MetricsSource | None = None
         self._lock = Lock()
@@ -95,7 +97,7 @@ class ChartGrid(Widget):
     def on_mount(self) -> None:
         self._arrange()
         self.changed()
-        self.set_interval(_POLL_SECONDS, self.changed)
+        self.set_interval(1.0, self._tick)
 
     def on_unmount(self) -> None:
         self._close(self._source)
@@ -122,6 +124,12 @@ class ChartGrid(Widget):
 
         if source is not None:
             Thread(target=work, name="close metrics").start()
+
+    def _tick(self) -> None:
+        self._seconds += 1
+        if self._seconds >= self.every:
+            self._seconds = 0
+            self.changed()
 
     def changed(self) -> None:
         """There may be something new: reads it, unless the grid can't be seen. Cheap to call."""

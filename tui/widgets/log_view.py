@@ -51,8 +51,11 @@ class LogView(Vertical):
         def control(self) -> LogView:
             return self.view
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, *, poll_seconds: float = POLL_SECONDS, id: str | None = None, classes: str | None = None
+    ) -> None:
         super().__init__(id=id, classes=classes)
+        self.poll_seconds = poll_seconds
         self.lines = LogLines()
         self.prompt = FilterLine(_("text to find"))
         self.path: Path | None = None
@@ -67,7 +70,7 @@ class LogView(Vertical):
 
     def on_mount(self) -> None:
         self.show(self.path)
-        self.set_interval(POLL_SECONDS, self._tick)
+        self.set_interval(self.poll_seconds, self._tick)
 
     def on_unmount(self) -> None:
         if self.lines.file is not None:
