@@ -49,9 +49,9 @@ class SummaryKeeper:
         self._pace.clear()
         self._stage = None
         start = int(resume["step"]) if resume is not None else 0
-        self._step = start
+        self._step = start if resume is not None else None  # a job that logs no step has none
         self._sparkline = Sparkline.of_file(self._run.metrics, LOSS, before=start if attempt > 1 else None)
-        step = start if attempt > 1 or resume is not None else self.summary.step
+        step = self._step if attempt > 1 or resume is not None else self.summary.step
         self.summary = replace(
             self.summary,
             step=step,

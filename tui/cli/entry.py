@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from runtime.messages import HeadnodeError
 from tui import i18n
 from tui.clean import clean
-from tui.cli.output import Output, prepare_streams, silence
+from tui.cli.output import Output, open_streams, prepare_streams, silence
 from tui.cli.parser import Parser, UsageProblem, parse, use_translations
 from tui.cli.text import wrap
 from tui.cli.verbs import GROUPS, VERBS
@@ -27,6 +27,7 @@ def run(arguments: list[str]) -> int:
 
     Errors that its user can mend are one sentence on standard error; never a traceback for those.
     """
+    open_streams()
     prepare_streams()
     wanted = _language(arguments)
     i18n.setup(wanted, stored=Memory().get("language"))

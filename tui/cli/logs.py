@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Iterator
@@ -41,22 +42,23 @@ def logs_arguments(parser: Parser) -> None:
     add_run(parser)
     parser.add_argument("-f", "--follow", action="store_true", help=_("go on until the run is over"))
     parser.add_argument(
-        "-n", "--lines", type=_lines, metavar="N", help=_("only the last N lines; with -f 20")
+        "-n", "--lines", type=_whole_number, metavar="N", help=_("only the last N lines; with -f 20")
     )
     parser.add_argument(
         "--rank", default="0", metavar="R", help=_("which process: its rank, or all; 0 unless said")
     )
-    parser.add_argument("--attempt", type=int, metavar="N", help=_("which attempt; the latest unless said"))
+    parser.add_argument(
+        "--attempt", type=_whole_number, metavar="N", help=_("which attempt; the latest unless said")
+    )
     parser.add_argument("--supervisor", action="store_true", help=_("the supervisor's log instead"))
     parser.add_argument("--raw", action="store_true", help=_("bytes as they are, into a file or a pipe only"))
     add_common(parser, json=_("print one JSON object a line: attempt, rank, line"))
 
 
-def _lines(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError
-    return value
+def _whole_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(_("{text} is no whole number").format(text=repr(clean(text))))
+    return int(text)
 
 
 def logs(context: Context) -> int:

@@ -117,6 +117,19 @@ def _is_terminal(stream: TextIO) -> bool:
     return False
 
 
+def open_streams() -> None:
+    """A stream that the caller has closed (`>&-`) swallows what is written: Python leaves None in its place.
+
+    The three lowest file descriptors are taken first, so that no file opened later is mistaken for a stream.
+    """
+    while (null := os.open(os.devnull, os.O_RDWR)) <= 2:
+        continue
+    os.close(null)
+    for name, descriptor, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
+
+
 def prepare_streams() -> None:
     """Never fails for a character that the terminal's encoding lacks;
 

@@ -173,7 +173,7 @@ def _differences(context: Context, plan: ResumePlan, *, everything: bool) -> Non
         problems = "; ".join(i18n.render(problem) for problem in rejected.problems)
         text = _("checkpoint {step} is damaged and passed over: {problems}")
         out.line(("! ", "warning"), text.format(step=count(rejected.checkpoint.step), problems=problems))
-    rows = [row for row in plan.rows if everything or not row.same]
+    rows = [row for row in plan.rows if everything or not row.same or row.severity == "refuse"]
     if everything or rows:
         out.line(_source(plan))
     if not rows:

@@ -70,6 +70,14 @@ def test_what_was_logged_last_and_how_far_it_is(run: RunDirectory, clock: Clock)
     assert math.isnan(summary.metrics["optim/grad_norm"])
 
 
+def test_a_job_that_logs_no_step_has_none(run: RunDirectory, clock: Clock) -> None:
+    keeper = SummaryKeeper(run, Summary())
+    for attempt in (1, 2):
+        keeper.begin(attempt, None, None)
+        assert keeper.poll(None, None).step is None
+        assert keeper.poll(None, None, over=True).step is None
+
+
 def test_nothing_new_changes_nothing(run: RunDirectory, clock: Clock) -> None:
     keeper = SummaryKeeper(run, Summary())
     keeper.begin(1, None, 10)

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from tui.cli.verbs import VERBS
 
 from .conftest import CommandLine
-from .runs import add_log
+from .runs import add_checkpoint, add_log
 from .terminal import Terminal, plain
 
 NewRun = Callable[..., Path]
@@ -67,6 +67,8 @@ def test_the_help_names_every_verb_and_the_exit_codes(cli: CommandLine) -> None:
         (["check", "./missing.yaml"], "missing.yaml"),
         (["plan", "broken"], "train.stepz"),
         (["logs", "last", "--attempt", "9"], "attempt"),
+        (["logs", "last", "--attempt", "one"], "'one' is no whole number"),
+        (["logs", "last", "-n", "-5"], "'-5' is no whole number"),
         (["verify", "last"], "no complete checkpoint"),
         (["verify", "last@7"], "checkpoint"),
         (["resume", "last@x"], "RUN@STEP"),
@@ -173,12 +175,40 @@ def test_a_directory_in_the_place_of_a_file_is_told(
         assert "Traceback" not in done.stderr
 
 
+def test_a_resume_that_is_refused_shows_the_row_that_says_why(cli: CommandLine, new_run: NewRun) -> None:
+    run = new_run("demo-1f00", state="completed", reason="finished")
+    add_checkpoint(run, 400)
+    (run / "profile.yaml").write_text(cli("check", "demo", "--resolved").stdout)
+    done = cli("resume", "last")
+    assert done.returncode == 2
+    assert "can't go on like this" in done.stderr
+    assert any("✗" in line and "train.steps" in line for line in done.stderr.splitlines()), done.stderr
+
+
 def test_a_read_only_copy_is_not_changed(cli: CommandLine, new_run: NewRun) -> None:
     new_run("demo-1f00", path="/elsewhere/demo", state="stopped", reason="user")
     for arguments in (["protect", "last@1"], ["resume", "last"]):
         done = cli(*arguments)
         assert done.returncode in (1, 2)
         assert "read-only" in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_stream_that_the_caller_has_closed_is_no_error(
+    cli: CommandLine, new_run: NewRun, closed: str
+) -> None:
+    new_run("demo-1f00", state="stopped", reason="user")
+    for arguments, code in (("ls", 0), ("show nope", 2)):
+        done = subprocess.run(
+            ["sh", "-c", f"exec {' '.join(cli.command)} {arguments} {closed}"],
+            cwd=cli.directory,
+            env=cli.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code
+        assert "Traceback" not in done.stderr
 
 
 def test_a_pipe_that_closes_early_is_no_error(cli: CommandLine, new_run: NewRun) -> None:
