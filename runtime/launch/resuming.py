@@ -112,8 +112,14 @@ def _record(record: RunRecord, plan: ResumePlan, attempt: int, resumed: Resume |
 
     profile = plan.profile
     total = total_steps(profile) or record.summary.total_steps
+    step = record.summary.step
     summary = replace(
-        record.summary, updated=time.time(), total_steps=total, eta_seconds=None, tokens_per_second=None
+        record.summary,
+        updated=time.time(),
+        total_steps=total,
+        progress=min(1.0, step / total) if step is not None and total else record.summary.progress,
+        eta_seconds=None,
+        tokens_per_second=None,
     )
     return replace(
         record,

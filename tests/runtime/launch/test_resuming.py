@@ -402,3 +402,15 @@ def test_resume_checks_the_machine_again(stopped: RunDirectory) -> None:
     with pytest.raises(PreflightFailed, match="GPU"):
         operations.resume(stopped, None, ["launch.device=cuda"])
     assert not stopped.attempt(2).path.exists()
+
+
+def test_progress_counts_towards_the_new_end_from_the_start(launch_worker: Launch) -> None:
+    run = launch_worker(steps=3)
+    assert await_end(run).state == "completed"
+    operations.resume(run, overrides=["train.steps=400"], by="test")
+    record = read_record(run)
+    assert record is not None
+    assert record.summary.progress is not None
+    assert record.summary.progress < 0.5
+    operations.stop(run)
+    await_end(run)
