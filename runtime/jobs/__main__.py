@@ -5,6 +5,7 @@ Whatever happens, the process leaves an exit record and an exit code that say th
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 import traceback
@@ -43,15 +44,17 @@ def work(context: WorkerContext) -> int:
 
 
 def _fail(context: WorkerContext, error: BaseException) -> int:
-    if isinstance(error, HeadnodeError):
-        print(f"error: {error}", file=sys.stderr, flush=True)
-    else:
-        traceback.print_exception(error)
-        sys.stderr.flush()
+    with contextlib.suppress(OSError):  # the log of a full disk takes no more: record and code still tell
+        if isinstance(error, HeadnodeError):
+            print(f"error: {error}", file=sys.stderr, flush=True)
+        else:
+            traceback.print_exception(error)
+            sys.stderr.flush()
     try:
         return context.finish("failed", reason_of(error), error=describe(error))
     except OSError as unwritten:  # a full disk: the exit code alone still tells
-        print(f"error: the exit record can't be written: {unwritten}", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):
+            print(f"error: the exit record can't be written: {unwritten}", file=sys.stderr, flush=True)
         return exit_code("failed", reason_of(error))
 
 

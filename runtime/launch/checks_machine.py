@@ -28,6 +28,8 @@ _NEEDED = ("torch", "transformers", "tokenizers")
 _STATE_BYTES = 12  # a parameter in a checkpoint: weight and two moments of AdamW, 4 bytes each
 _LOG_BYTES = 64 << 20
 _PROCESS_BYTES = 600 << 20  # an interpreter with torch and transformers loaded
+_HOPELESS = 4
+"""A need of more than this many times the machine's whole memory is refused: no estimate is so far off."""
 
 
 def machine_checks(profile: Profile, workspace: Workspace, resume: RunDirectory | None) -> Iterator[Check]:
@@ -154,20 +156,27 @@ def _memory(profile: Profile, estimate: Estimate | None) -> Iterator[Check]:
         )
     else:
         fix = Message(N_("lower train.micro_batch or data.sequence_length, or end other programs"))
+        hopeless = needed > _HOPELESS * (_memory_bytes("MemTotal", "SwapTotal") or available)
         yield Check(
             "memory",
-            "warn",
+            "fail" if hopeless else "warn",
             Message(N_("about {needed} GiB needed, but {available} GiB available"), values),
             fix,
         )
 
 
 def _available_memory() -> int | None:
+    return _memory_bytes("MemAvailable")
+
+
+def _memory_bytes(*names: str) -> int | None:
+    """The sum of these entries of /proc/meminfo, None where there is none of them."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
         return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+    found = [int(line.split()[1]) * 1024 for line in lines if line.partition(":")[0] in names]
+    return sum(found) if found else None
 
 
 def _cores(profile: Profile) -> Check:

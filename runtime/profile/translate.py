@@ -104,7 +104,7 @@ def _message(error: Mapping[str, Any], location: tuple[str | int, ...], root: No
         return Message(N_("{value} is not available in this version"), {"value": value})
     if kind in _LIMITS:
         name, template = _LIMITS[kind]
-        return Message(template, {"limit": f"{context[name]:g}", "value": value})
+        return Message(template, {"limit": _limit(context[name]), "value": value})
     if kind in _LENGTHS:
         name, template = _LENGTHS[kind]
         return Message(template, {"limit": context[name]})
@@ -156,6 +156,11 @@ def _not_a_choice(error: Mapping[str, Any], value: str) -> Message:
 def _meant(given: str, choices: Sequence[str]) -> str | None:
     synonym = _SYNONYMS.get(given.lower())
     return synonym if synonym in choices else nearest(given, choices)
+
+
+def _limit(number: float) -> str:
+    """Every digit of a whole number, which a person may want to type."""
+    return str(int(number)) if float(number).is_integer() else f"{number:g}"
 
 
 def _wrong_type(kind: str, node: Node | None, value: str) -> Message:

@@ -152,6 +152,15 @@ def test_every_end_leaves_a_record_and_a_code_that_say_the_same(
     )
 
 
+def test_a_log_that_takes_no_more_hides_no_reason(tmp_path: Path) -> None:
+    full = "import os; os.dup2(os.open('/dev/full', os.O_WRONLY), 2); "
+    run, process = run_job(tmp_path, full + "raise OSError(28, 'No space left on device')")
+    assert process.wait() == 23
+    record = read_exit(run.attempt(1).exit(0))
+    assert record is not None
+    assert record.reason == "disk_full"
+
+
 @pytest.mark.parametrize("profile", ["raw:\x00", "raw: [", "raw: \njob: command"])
 def test_a_frozen_profile_that_is_broken_is_recorded_as_one(tmp_path: Path, profile: str) -> None:
     run = make_run(tmp_path, profile)

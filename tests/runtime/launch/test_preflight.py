@@ -117,6 +117,10 @@ def test_a_full_disk_and_a_small_memory_are_warned_of(
     assert statuses(large, workspace)["disk"] == "fail"
 
 
+def test_many_times_the_memory_of_the_machine_is_refused(workspace: Workspace, text: Path) -> None:
+    assert statuses(training(train={"batch": 100_000_000}), workspace)["memory"] == "fail"
+
+
 def test_more_threads_than_cores_are_warned_of(workspace: Workspace, text: Path) -> None:
     assert statuses(training(train={"threads": 4096}), workspace)["threads"] == "warn"
 
