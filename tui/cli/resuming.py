@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from runtime.messages import N_, UsageError
-from tui import i18n
+from tui import describe_events, i18n
 from tui.cli.launching import report_started
 from tui.cli.parser import Parser, add_common, add_overrides, overrides_of
 from tui.cli.progress import Progress
@@ -17,6 +17,7 @@ from tui.i18n import _
 
 if TYPE_CHECKING:
     from runtime.launch.operations import ResumePlan
+    from runtime.run.layout import RunDirectory
     from tui.cli.context import Context
 
 _LONGEST_VALUE = 40
@@ -104,7 +105,27 @@ def resume(context: Context) -> int:
     _require(context, plan)
     with _verifying(context):
         started = operations.resume(run, address.step, overrides, acknowledge=_acknowledged(context))
+    context.err.lines(what_turned_out(started, plan.step))
     return report_started(context, started)
+
+
+def what_turned_out(run: RunDirectory, planned: int) -> list[str]:
+    """What a resume did otherwise than planned from step `planned`: the plan believes what was verified
+    before, the resume has read every byte again."""
+    from runtime.run.events import read_events
+
+    found: list[str] = []
+    for event in reversed(read_events(run)):
+        if event.event == "resumed" and not found:
+            resumed = event.detail.get("resume") or {}
+            if resumed.get("step", 0) == planned:
+                return []
+            found.append(_goes_on(run.run_id, int(resumed.get("step", 0))))
+        elif found and event.event == "checkpoint_invalid" and event.detail.get("step", 0) <= planned:
+            found.insert(0, describe_events.sentence(event))
+        elif found:
+            break
+    return found
 
 
 def branch(context: Context) -> int:
@@ -204,7 +225,11 @@ def _shown(value: str | float | None) -> str:
 def _source(plan: ResumePlan) -> str:
     if plan.checkpoint is None:
         return _("{run} keeps no checkpoints: it begins again").format(run=plan.run_id)
-    return _("{run} goes on from step {step}").format(run=plan.run_id, step=count(plan.step))
+    return _goes_on(plan.run_id, plan.step)
+
+
+def _goes_on(run_id: str, step: int) -> str:
+    return _("{run} goes on from step {step}").format(run=run_id, step=count(step))
 
 
 def _plan(plan: ResumePlan) -> dict[str, Any]:
