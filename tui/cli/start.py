@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.messages import UsageError
+from tui.clean import clean
 from tui.cli import following
 from tui.cli.parser import Parser, add_common, add_overrides, overrides_of
 from tui.i18n import _, ngettext
@@ -48,6 +49,9 @@ def demo(context: Context) -> int:
         context.out.line(_("Launched {run}").format(run=run.run_id))
     else:
         context.out.line(_("{run} is under way already").format(run=run.run_id))
+        if changes := overrides_of(context.options):
+            text = _("it was launched as it is, without {changes}")
+            context.out.line(text.format(changes=clean(" ".join(changes))))
     context.out.flush()
     if in_panel:
         from tui.app import run_panel

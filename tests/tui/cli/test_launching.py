@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -165,6 +166,23 @@ def test_resume_runs_the_program_again_as_the_next_attempt(live: CommandLine) ->
     assert done.returncode == 1, done.stderr
     assert record(live)["attempt"] == 2
     assert live("logs", "last", "--attempt", "1").stdout == "bad\n"
+
+
+def test_a_demo_under_way_is_followed_and_says_what_it_leaves_out(live: CommandLine) -> None:
+    live("launch", "sleeper", "name=demo")
+    demo = subprocess.Popen(
+        [*live.command, "demo", "train.steps=7"],
+        cwd=live.directory,
+        env=live.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert demo.stdout is not None
+    assert "is under way already" in demo.stdout.readline()
+    assert "without train.steps=7" in demo.stdout.readline()
+    live("stop", "last", "--kill", "--wait")
+    assert demo.wait() == 3
+    demo.stdout.close()
 
 
 def test_save_is_refused_where_there_is_nothing_to_save(live: CommandLine) -> None:
