@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from runtime.run.workspace import Workspace, init_workspace
 from tests.tui.sample_telemetry import sampler
 from tests.tui.sample_workspace import NOW, make_workspace
+from tests.tui.settling import rest
 from tui import i18n, theme
 from tui.store.memory import Memory
 from tui.store.services import Services
@@ -47,6 +49,21 @@ def sample(tmp_path: Path) -> Workspace:
 def empty(tmp_path: Path) -> Workspace:
     """No runs at all, in `~/train`."""
     return init_workspace(tmp_path / "train")
+
+
+@pytest.fixture
+def snap_compare(snap_compare: Callable[..., bool]) -> Callable[..., bool]:
+    """pytest-textual-snapshot's, but for pictures of screens at rest only."""
+
+    def compare(app: Any, *, run_before: Callable[[Pilot[Any]], Any] | None = None, **arguments: Any) -> bool:
+        async def before(pilot: Pilot[Any]) -> None:
+            if run_before is not None:
+                await run_before(pilot)
+            await rest(pilot)
+
+        return snap_compare(app, run_before=before, **arguments)
+
+    return compare
 
 
 @pytest.fixture

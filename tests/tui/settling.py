@@ -21,6 +21,20 @@ async def settle(pilot: Pilot[Any], rounds: int = 2) -> None:
         await pilot.pause()
 
 
+async def rest(pilot: Pilot[Any]) -> None:
+    """Waits until the screen has stood still for about a second, for pictures: logs and curves are read by
+    timers of their own, and a busy machine is late with them."""
+    seen: list[str] = []
+    for _look in range(60):
+        seen.append(screen_text(pilot.app))
+        if len(seen) > 4 and len(set(seen[-5:])) == 1:
+            return
+        await pilot.pause(0.25)
+        with suppress(WorkerCancelled):
+            await pilot.app.workers.wait_for_complete()
+    raise AssertionError("the screen never came to rest")
+
+
 async def press_character(pilot: Pilot[Any], character: str) -> None:
     """A character as a terminal sends it; `pilot.press` knows only those whose key has its Unicode name."""
     pilot.app.post_message(events.Key(_character_to_key(character), character))
