@@ -378,6 +378,7 @@ def test_deleting_the_newest_checkpoint_changes_the_summary(stopped: RunDirector
 def test_a_moved_copy_is_read_only(stopped: RunDirectory, workspace: Workspace) -> None:
     import shutil
 
+    until(lambda: (found := holder(stopped)) is not None and found.released)  # no temporary file passes by
     copy = RunDirectory(workspace.logs / "a-copy")
     shutil.copytree(stopped.path, copy.path)
     with pytest.raises(UsageError, match="read-only"):
