@@ -22,7 +22,7 @@ from runtime.messages import HeadnodeError  # noqa: E402
 from tui import describe, i18n, keymap, pages, theme  # noqa: E402
 from tui.clean import clean  # noqa: E402
 from tui.i18n import _, ngettext  # noqa: E402
-from tui.pages.page import Page  # noqa: E402
+from tui.pages.page import Page, takes_text  # noqa: E402
 from tui.pages.runs import RunsPage  # noqa: E402
 from tui.store.messages import RunFollowed, RunsChanged, StoreNote, TelemetrySample  # noqa: E402
 from tui.store.services import Services  # noqa: E402
@@ -71,6 +71,7 @@ class HeadnodeApp(App[None]):
         self.workspace = workspace
         self.services = services or Services()
         self.store = Store(workspace, self.services, self.post_message)
+        self.store.look_ahead()
         self.left = self.services.memory.left(workspace.root)
         self._open_run = open_run
         self._pages: dict[str, Page] = {}
@@ -99,7 +100,7 @@ class HeadnodeApp(App[None]):
             event = self._translated(event)
             # At once, not after a journey through the focused widget's queue as Textual does: of keys that
             # come together over a slow line the next one must meet what this one has brought about.
-            on_page = isinstance(self.screen, Page) and not self._text_has_focus()
+            on_page = isinstance(self.screen, Page) and not takes_text(self.focused)
             if on_page and await self._check_bindings(event.key):
                 return
         await super().on_event(event)
@@ -107,7 +108,7 @@ class HeadnodeApp(App[None]):
     def _translated(self, event: events.Key) -> events.Key:
         """Full-width characters of an input method act as their keys, and hjkl as arrows where they mean
         nothing else."""
-        if event.character is None or self._text_has_focus():
+        if event.character is None or takes_text(self.focused):
             return event
         meant = keymap.half_width(event.character)
         if meant is not None:
@@ -119,11 +120,6 @@ class HeadnodeApp(App[None]):
     def _means_something(self, key: str) -> bool:
         takes_key = getattr(self.screen, "takes_key", None)
         return key in self.screen.active_bindings or (takes_key is not None and takes_key(key))
-
-    def _text_has_focus(self) -> bool:
-        from textual.widgets import Input, TextArea
-
-        return isinstance(self.focused, (Input, TextArea))
 
     @property
     def page(self) -> Page:
@@ -379,8 +375,9 @@ class HeadnodeApp(App[None]):
 
     def action_command_palette(self) -> None:
         if self.page.check_action("palette", ()) and not CommandPalette.is_open(self):
-            placeholder = _("a page, run, profile, language or theme")
-            self.push_screen(CommandPalette(placeholder=placeholder, id="--command-palette"))
+            from tui.commands import Palette
+
+            self.push_screen(Palette())
 
     def action_help(self) -> None:
         from tui.dialogs.help import HelpDialog

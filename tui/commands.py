@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from tui import describe, i18n, pages, theme
 from tui.clean import clean
@@ -14,6 +14,26 @@ from tui.i18n import _
 
 if TYPE_CHECKING:
     from tui.app import HeadnodeApp
+
+
+class Palette(CommandPalette):
+    """Textual's palette in the panel's clothes: narrow, framed like a dialog, no spinner."""
+
+    DEFAULT_CSS = """
+    Palette { background: $background 70%; align-horizontal: center; }
+    Palette > Vertical {
+        margin-top: 3; width: 72; max-width: 96%; height: auto; max-height: 80%;
+        border: round $accent; background: $surface;
+    }
+    Palette #--input { border: none; padding: 0; height: 2; background: $surface; }
+    Palette CommandInput, Palette CommandInput:focus { background: $surface; border: none; width: 1fr; }
+    Palette CommandList { background: $surface; border: none; padding: 0 1; height: auto; max-height: 24; }
+    Palette LoadingIndicator { display: none !important; }
+    Palette SearchIcon { display: none; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(placeholder=_("a page, run, profile, language or theme"), id="--command-palette")
 
 
 class PanelCommands(Provider):

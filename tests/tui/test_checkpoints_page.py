@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from runtime.run import checkpoints
 from runtime.run.annotations import protected_steps
 from runtime.run.checkpoints import CheckpointInfo, finalize, list_checkpoints, write_complete
 from runtime.run.workspace import Workspace
@@ -90,6 +91,31 @@ async def test_verifying_finds_sound_and_damaged_ones(panel: Any, saved: Workspa
         assert "✓ verified" in _line(app, "120,000 ")
         assert "content of model.safetensors" in _line(app, "130,000 ")
         assert run.checkpoint(130_000).is_dir(), "verifying changes nothing"
+
+
+async def test_a_checkpoint_deleted_while_it_waits_is_not_called_damaged(
+    panel: Any, saved: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A live run's retention deletes old ones at any time."""
+    run, app = run_of(saved, "3f2a"), panel(saved)
+    newest = run.checkpoint(140_000)
+    verify = checkpoints.verify
+
+    def delete_then_verify(checkpoint: Any, *rest: Any) -> Any:
+        if checkpoint.path == newest:
+            shutil.rmtree(newest)
+        return verify(checkpoint, *rest)
+
+    monkeypatch.setattr(checkpoints, "verify", delete_then_verify)
+    async with app.run_test(size=(140, 50)) as pilot:
+        await _opened(pilot, saved, "3f2a")
+        await pilot.press("v")
+        await settle(pilot, rounds=3)
+        assert not newest.exists()
+        assert "damaged" not in screen_text(app)
+        (said,) = [notification.message for notification in app._notifications]
+        assert said == "olmo-1b-3f2a@140000 was deleted before it was verified"
+        assert not _line(app, "  140,000 ")
 
 
 async def test_protecting_is_a_toggle(panel: Any, saved: Workspace) -> None:

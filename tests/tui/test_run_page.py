@@ -81,6 +81,7 @@ async def test_a_pane_is_maximised_and_esc_gives_the_others_back(panel: Any, sam
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot, 3)
         app.screen.query_one("EventsView").focus()
+        await pilot.pause()
         await pilot.press("z")
         await settle(pilot)
         assert "train/loss" not in screen_text(app)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.cells import set_cell_size
+from rich.console import Console
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
@@ -17,6 +21,10 @@ from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
     from tui.pages.page import Page
+
+
+_WIDTH, _FRAME = 84, 7  # of the window, and of that its border, padding and scroll bar
+_KEYS = 12  # cells of a line before its sentence
 
 
 class HelpDialog(Dialog[None]):
@@ -41,6 +49,10 @@ class HelpDialog(Dialog[None]):
         with VerticalScroll():
             yield Lines(self._lines)
 
+    def on_resize(self, event: events.Resize) -> None:
+        window = min(_WIDTH, event.size.width * 9 // 10)
+        self.query_one(Lines).show(broken(self._lines, window - _FRAME))
+
 
 def help_lines(page: Page) -> list[Text]:
     """Groups of keys with their sentences; what can't be done now is there too, in grey."""
@@ -64,6 +76,20 @@ def help_lines(page: Page) -> list[Text]:
     for title in sorted(groups, key=lambda group: group == keymap.EVERYWHERE):
         lines += [*([Text()] if lines else []), Text(_(title), theme.style("bold text")), *groups[title]]
     return lines
+
+
+def broken(lines: Iterable[Text], width: int) -> list[Text]:
+    """The lines at most `width` cells wide, sentences going on below themselves."""
+    shown: list[Text] = []
+    for line in lines:
+        if line.cell_len <= width:
+            shown.append(line)
+            continue
+        split = set_cell_size(line.plain, _KEYS)
+        keys, sentence = line[: len(split)], line[len(split) :]
+        parts = sentence.wrap(Console(), max(20, width - _KEYS))
+        shown += [Text.assemble(" " * _KEYS if number else keys, part) for number, part in enumerate(parts)]
+    return shown
 
 
 def _line(keys: str, text: str, possible: bool) -> Text:

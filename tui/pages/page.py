@@ -36,6 +36,7 @@ missed is in
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -45,7 +46,7 @@ from textual.containers import Vertical
 from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
 from tui import keymap
 from tui.widgets.footer import Footer
@@ -200,7 +201,7 @@ class Page(Screen[None]):
     @property
     def typing(self) -> bool:
         """Whether keys go into a text field."""
-        return isinstance(self.focused, (Input, TextArea))
+        return takes_text(self.focused)
 
     # -- actions of all pages
 
@@ -270,6 +271,13 @@ class Page(Screen[None]):
             told = getattr(widget, "zoom_changed", None)
             if told is not None:
                 told(widget is pane)
+
+
+def takes_text(widget: Widget | None) -> bool:
+    """Whether the widget is a text field. A text area can only be one where its module, slow to import, has
+    been loaded."""
+    text_area = sys.modules.get("textual.widgets._text_area")
+    return isinstance(widget, Input) or (text_area is not None and isinstance(widget, text_area.TextArea))
 
 
 def _siblings(node: Widget, parent: Widget | None) -> Iterable[Widget]:

@@ -127,6 +127,7 @@ class RunPage(Page):
             self._source = (tokens,)
             self.query_one(ChartGrid).set_source(MetricsReader(view.directory.metrics), tokens)
         self.query_one(ChartGrid).every = view.curve_seconds
+        self.query_one(ChartGrid).show_when_empty(overview.no_curves(record))
         if record.attempt != self._attempt:
             self._attempt = record.attempt
             path = view.directory.attempt(record.attempt).log(0) if record.attempt else None
@@ -245,18 +246,21 @@ def waiting_line(view: RunView, preparation: Preparation | None, width: int) -> 
         words = describe.phase(record.summary.phase) or describe.word(record.state)
         return Text.assemble((words, text), ("   " + _("the first values come after it"), muted))
     line = Text.assemble((describe.phase(preparation.phase) + "   ", text))
-    if preparation.total:
-        share = min(1.0, preparation.done / preparation.total)
-        line.append_text(bars.progress(share, max(10, min(40, width // 3))))
-        line.append(f" {percent(share):>4}", text)
+    after = Text()
     done, total = _amount(preparation.done, preparation.unit), preparation.total
     amount = _("{done} of {all}").format(done=done, all=_amount(total, preparation.unit)) if total else done
-    line.append(f"   {amount}", text)
+    after.append(f"   {amount}", text)
     if preparation.rate:
         speed = size(preparation.rate) if preparation.unit == "bytes" else rate(preparation.rate)
-        line.append(f"   {speed}/s", muted)
+        after.append(f"   {speed}/s", muted)
     if preparation.seconds_left is not None:
-        line.append("   " + _("{duration} left").format(duration=duration(preparation.seconds_left)), muted)
+        after.append("   " + _("{duration} left").format(duration=duration(preparation.seconds_left)), muted)
+    if preparation.total:
+        share = min(1.0, preparation.done / preparation.total)
+        room = width - line.cell_len - after.cell_len - len(" 100%")
+        line.append_text(bars.progress(share, max(6, min(40, width // 3, room))))
+        line.append(f" {percent(share):>4}", text)
+    line.append_text(after)
     line.truncate(width, overflow="ellipsis")
     return line
 

@@ -196,6 +196,7 @@ class RunsPage(Page):
             await self.query_one("#detail").mount(grid, before=0)
         grid.set_source(reader_class(view.directory.metrics) if view is not None else None)
         grid.every = view.curve_seconds if view is not None else 1
+        grid.show_when_empty(overview.no_curves(view.record if view is not None else None))
 
     def _show_empty(self) -> None:
         accent, muted = theme.style("accent"), theme.style("muted")

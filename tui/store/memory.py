@@ -5,7 +5,6 @@ One small JSON file in the user's state directory; nothing breaks when it is los
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -67,4 +66,6 @@ class Memory:
 
 
 def _key(workspace: Path) -> str:
+    import hashlib
+
     return hashlib.sha256(str(workspace.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]

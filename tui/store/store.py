@@ -25,6 +25,8 @@ QUIET_SECONDS = 2.0
 """Between two looks when the kernel would have reported a change."""
 FIRST_PAINT_SECONDS = 0.4
 """After the first look: starting a sampler, a watcher and adoption would only slow down the first screen."""
+AHEAD_SECONDS = 0.1
+"""What the first screen waits at most for the first look: a slow disk must not keep it empty."""
 EVERYTHING_SECONDS = 5.0
 ADOPT_SECONDS = 5.0
 LEAVE_SECONDS = 60.0
@@ -53,6 +55,8 @@ class Store:
         self._follow: str | None = None
         self._follow_anew = False
         self._follower: Follower | None = None
+        self._ahead: threading.Thread | None = None
+        self._held: list[Message] | None = None
         self._adopting: threading.Thread | None = None
         self._thread: threading.Thread | None = None
 
@@ -88,13 +92,37 @@ class Store:
         self._look_at_everything = True
         self._tell(urgent=True)
 
+    def look_ahead(self) -> None:
+        """Begins the first look while the panel is still being built, so that its first screen has the
+        runs."""
+        if self._services.threaded:
+            self._held = []
+            self._ahead = threading.Thread(
+                target=self._poll_safely, args=(True,), name="store-ahead", daemon=True
+            )
+            self._ahead.start()
+
     def start(self) -> None:
         """Starts the gathering thread; without threads only the sampler."""
         if not self._services.threaded:
             self._start_sampler()
-        else:
-            self._thread = threading.Thread(target=self._gather, name="store", daemon=True)
-            self._thread.start()
+            return
+        if self._ahead is not None:
+            self._ahead.join(AHEAD_SECONDS)
+        with self._news:
+            held, self._held = self._held, None
+        for message in held or ():
+            self._post(message)
+        self._thread = threading.Thread(target=self._gather, name="store", daemon=True)
+        self._thread.start()
+
+    def _say(self, message: Message) -> None:
+        """Posts a message, or keeps it while there is nobody yet to take it."""
+        with self._news:
+            if self._held is not None:
+                self._held.append(message)
+                return
+        self._post(message)
 
     def stop(self) -> None:
         """Ends the thread and the sampler."""
@@ -121,7 +149,7 @@ class Store:
             return
         self._recovered("workspace")
         if changes or self._first:
-            self._post(RunsChanged(changes, first=self._first))
+            self._say(RunsChanged(changes, first=self._first))
             self._first = False
 
     def _poll_followed(self) -> None:
@@ -137,12 +165,13 @@ class Store:
             self._follower = Follower(view)
         followed = self._follower.poll(view.record.attempt if view.record is not None else 1)
         if followed is not None:
-            self._post(RunFollowed(run_id, followed))
+            self._say(RunFollowed(run_id, followed))
 
     def _gather(self) -> None:
         watcher: Watcher | None = None
         everything_at = adopt_at = leave_at = 0.0
-        self._poll_safely(everything=True)
+        if self._ahead is not None:
+            self._ahead.join()
         self._rest(time.monotonic(), FIRST_PAINT_SECONDS)
         while not self._ended:
             now = time.monotonic()
@@ -180,12 +209,12 @@ class Store:
         noted = (where, f"{type(error).__name__}: {error}")
         if noted != self._noted:
             self._noted = noted
-            self._post(StoreNote(noted[1]))
+            self._say(StoreNote(noted[1]))
 
     def _recovered(self, where: str) -> None:
         if self._noted is not None and self._noted[0] == where:
             self._noted = None
-            self._post(StoreNote(None))
+            self._say(StoreNote(None))
 
     def _start_watcher(self) -> Watcher | None:
         watcher = Watcher(self.workspace.logs, self._tell) if self._services.watch else None
@@ -226,10 +255,10 @@ class Store:
         sample = read_sample(lines[-1]) if lines else None
         if sample is not None:
             self._had_sample, self._sampled_at = True, now
-            self._post(TelemetrySample(sample))
+            self._say(TelemetrySample(sample))
         elif self._had_sample and now - self._sampled_at > 8:
             self._had_sample = False
-            self._post(TelemetrySample(None))
+            self._say(TelemetrySample(None))
 
     def _adopt(self) -> None:
         """In a thread of its own: it may have to look at every process of the machine."""

@@ -101,6 +101,12 @@ def checkpoint(record: RunRecord, now: float) -> Text:
     )
 
 
+def no_curves(record: RunRecord | None) -> str:
+    """What stands where the curves would be, for a run that has ended without logging a value."""
+    over = record is not None and record.ended_state and not record.summary.metrics
+    return _("it logged no values") if over else ""
+
+
 def figures(record: RunRecord) -> list[Text]:
     """The newest numbers, the well-known ones first."""
     summary, shown = record.summary, []
