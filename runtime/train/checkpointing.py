@@ -183,7 +183,7 @@ class CheckpointSaver:
         try:
             done = stage()
         except (Exception, CheckpointException) as error:  # noqa: BLE001 - every failure is an outcome
-            problem = _Problem(self._classify(error), f"{type(error).__name__}: {error}"[:2000])
+            problem = _Problem(self._classify(error), brief(error))
         answers = share_json(
             {"done": done, "problem": asdict(problem) if problem else None}, self._strategy.checkpoint_group
         )
@@ -268,3 +268,12 @@ def sha256(path: Path) -> str:
         while chunk := stream.read(HASH_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def brief(error: BaseException) -> str:
+    """The error in one line. A failed save wraps that of each rank with its traceback; the first of them says
+    what happened."""
+    failures = getattr(error, "failures", None)
+    if isinstance(failures, dict) and failures:
+        error = next(iter(failures.values()))[0]
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]

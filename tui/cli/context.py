@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+import time
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from runtime.run.layout import RunDirectory
     from runtime.run.record import RunRecord
     from runtime.run.workspace import Workspace
+
+_JUDGED_SECONDS = 1.0
+"""What a new supervisor has to look around in before a command goes on without its word."""
 
 
 class Context:
@@ -80,7 +84,17 @@ class Context:
         return record
 
     def _adopt(self, workspace: Workspace) -> None:
-        """Gives runs whose supervisor died a new one. A workspace that can't be written is only looked at."""
-        from runtime.launch.adoption import adopt
+        """Gives runs whose supervisor died a new one. A workspace that can't be written is only looked at.
 
-        adopt(workspace)
+        Where all of a run died, its new supervisor says so a moment later. That is waited for, or a command
+        would still call the run running.
+        """
+        from runtime.launch.adoption import adopt
+        from runtime.run.record import read_record
+
+        waiting = set(adopt(workspace))
+        until = time.monotonic() + _JUDGED_SECONDS
+        while waiting and time.monotonic() < until:
+            time.sleep(0.1)
+            records = {run_id: read_record(workspace.resolve(run_id)) for run_id in waiting}
+            waiting = {run_id for run_id, record in records.items() if record is not None and record.active}

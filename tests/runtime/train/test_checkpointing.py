@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.distributed.checkpoint.api import CheckpointException
 
 from runtime.run.checkpoints import list_checkpoints, newest_valid, verify
 from runtime.run.layout import RunDirectory
+from runtime.train.checkpointing import brief
 from runtime.train.restoring import restore
 from runtime.train.stager import Stager
 from runtime.train.state import training_state
@@ -244,3 +246,9 @@ def test_the_stager_uses_its_buffers_again_and_follows_new_shapes() -> None:
     assert second.data_ptr() == first.data_ptr()
     assert second.tolist() == [2, 2, 2]
     assert stager.stage({"w": torch.zeros(2)})["w"].shape == (2,)
+
+
+def test_why_a_save_failed_is_told_in_one_line() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    error = CheckpointException("write", {1: (full, [])})
+    assert brief(error) == "OSError: [Errno 28] No space left on device"

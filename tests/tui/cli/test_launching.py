@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from runtime.launch.processes import run_processes
 
 from .conftest import CommandLine
 from .terminal import Terminal, plain
@@ -201,3 +204,16 @@ def test_a_terminal_that_goes_away_takes_nothing_with_it(live: CommandLine) -> N
         terminal.until("running")
         terminal.process.send_signal(signal.SIGKILL)
     assert record(live)["state"] == "running"
+
+
+def test_the_first_command_after_everything_was_killed_tells_the_truth(
+    live: CommandLine, workspace: Path
+) -> None:
+    run_id = live("launch", "sleeper").stdout.strip()
+    until(lambda: record(live)["state"] == "running")
+    held = sorted((workspace / "logs" / run_id).glob("supervisor-*.json"))[-1]
+    os.kill(json.loads(held.read_text())["identity"]["pid"], signal.SIGKILL)
+    for process in run_processes(run_id):
+        os.kill(process.pid, signal.SIGKILL)
+    (found,) = json.loads(live("ls", "--json").stdout)
+    assert found["state"] in {"failed", "lost"}
