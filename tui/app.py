@@ -168,7 +168,7 @@ class HeadnodeApp(App[None]):
             bad = now.state in {"failed", "lost", "unkillable"}
             self.notify(
                 describe.outcome(now.record),
-                title=clean(now.run_id),
+                title=describe.short_id(now.run_id),
                 severity="error" if bad else "information",
             )
             self.bell()
@@ -317,7 +317,13 @@ class HeadnodeApp(App[None]):
                 runs=names, count=len(views)
             )
             facts = [names] if len(views) > 1 else []
-            facts.append(_("Its metrics, logs and checkpoints are deleted for good."))
+            facts.append(
+                ngettext(
+                    "Its metrics, logs and checkpoints are deleted for good.",
+                    "Their metrics, logs and checkpoints are deleted for good.",
+                    len(views),
+                )
+            )
             self.push_screen(ConfirmDialog(question, facts, _("delete")), decided)
 
     def save_run(self, run_id: str) -> None:

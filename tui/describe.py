@@ -250,3 +250,9 @@ def _next(record: RunRecord) -> str:
     if record.reason == "bad_profile":
         return advice
     return _("{first} {second}").format(first=advice, second=go_on) if advice else go_on
+
+
+def who(by: object) -> str:
+    """Who asked for something: the panel and the command line in the reader's language, people by their
+    name."""
+    return {"panel": _("panel"), "cli": _("the command line")}.get(str(by), clean(by))

@@ -58,7 +58,7 @@ def sentence(event: Event) -> str:
 
 def _created(event: Event, detail: Mapping[str, Any]) -> str:
     by = detail.get("by")
-    return _("created by {by}").format(by=clean(by)) if by else _("created")
+    return _("created by {by}").format(by=describe.who(by)) if by else _("created")
 
 
 def _started(event: Event, detail: Mapping[str, Any]) -> str:
@@ -73,7 +73,7 @@ def _resumed(event: Event, detail: Mapping[str, Any]) -> str:
     step = _step(resume) if isinstance(resume, dict) else _step(detail)
     by = detail.get("by")
     text = _("resumed from step {step}").format(step=count(step)) if step is not None else _("resumed")
-    return _("{what} by {by}").format(what=text, by=clean(by)) if by else text
+    return _("{what} by {by}").format(what=text, by=describe.who(by)) if by else text
 
 
 def _request(event: Event, detail: Mapping[str, Any]) -> str:
@@ -81,7 +81,7 @@ def _request(event: Event, detail: Mapping[str, Any]) -> str:
     asked = {"stop": _("stop asked for"), "save": _("checkpoint asked for")}.get(
         str(verb), clean(verb or _("request"))
     )
-    return _("{what} by {by}").format(what=asked, by=clean(by)) if by else asked
+    return _("{what} by {by}").format(what=asked, by=describe.who(by)) if by else asked
 
 
 def _refused(event: Event, detail: Mapping[str, Any]) -> str:

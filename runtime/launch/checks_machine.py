@@ -137,7 +137,9 @@ def _devices(profile: Profile) -> Iterator[Check]:
         fix = Message(N_("lower launch.processes; each process has a GPU of its own"))
         yield Check("devices", "fail", Message(N_("{processes} processes, but {there} GPUs"), values), fix)
     elif launch.device == "cpu" or there == 0:
-        yield Check("devices", "ok", Message(N_("{processes} processes on the CPU"), values))
+        one = Message(N_("one process on the CPU"))
+        many = Message(N_("{processes} processes on the CPU"), values)
+        yield Check("devices", "ok", one if launch.processes == 1 else many)
     else:
         yield Check("devices", "ok", Message(N_("{processes} processes, {there} GPUs here"), values))
 

@@ -153,3 +153,13 @@ async def test_a_long_line_of_overrides_shows_where_one_types(panel: Any, profil
         )
         await settle(pilot)
         assert "train.schedule.warmup_steps=2 train.z" in screen_text(app)
+
+
+async def test_the_arrows_reach_the_last_line_of_a_small_screen(panel: Any, profiles: Workspace) -> None:
+    app = panel(profiles)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await _opened(pilot, "pretrain/small.yaml")
+        assert "the same from a shell" not in screen_text(app)
+        await pilot.press(*["down"] * 60)
+        await settle(pilot, rounds=3)
+        assert "the same from a shell" in screen_text(app)

@@ -71,6 +71,21 @@ async def test_a_profile_is_shown_as_it_is_written_with_what_it_comes_to(
         assert "1 process" in text
 
 
+async def test_a_key_pressed_while_the_profile_is_being_read_is_not_lost(
+    panel: Any, profiles: Workspace
+) -> None:
+    app = panel(profiles)
+    async with app.run_test(size=SIZE) as pilot:
+        await _opened(pilot, "small")
+        page = app.screen
+        page.refresh_page()  # as on coming back from another page: everything is read anew
+        page._listed(page._listing)
+        assert page.detail is None
+        await pilot.press("e")
+        await settle(pilot, rounds=3)
+        assert type(app.screen).__name__ == "ProfileEditorPage"
+
+
 async def test_every_problem_is_told_with_its_line_and_nothing_can_be_launched(
     panel: Any, profiles: Workspace
 ) -> None:

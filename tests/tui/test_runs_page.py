@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from textual.widgets import Input
 from runtime.run.control import pending
 from runtime.run.layout import RunDirectory
 from runtime.run.workspace import Workspace, init_workspace
-from tests.tui.sample_workspace import NOW, Plan, make_run
+from tests.tui.sample_workspace import HOUR, NOW, PLANS, Plan, make_run
 from tests.tui.settling import press_character, screen_text, settle
 from tui import i18n
 from tui.widgets.gpu_strip import DeviceStrip
@@ -325,3 +326,22 @@ async def _until(pilot: Pilot[Any], condition: Any) -> None:
             return
         await pilot.pause(0.1)
     raise AssertionError("did not happen")
+
+
+async def test_rows_that_vanish_above_leave_the_cursor_on_the_screen(panel: Any, empty: Workspace) -> None:
+    """With a filter open too, whose margin once took two cells from the table."""
+    ended = [plan for plan in PLANS if plan.state == "completed"]
+    for number in range(60):
+        make_run(empty, replace(ended[0], suffix=f"{number:04x}", age=(number + 1) * HOUR))
+    app = panel(empty)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press(*["down"] * 40)
+        for run in empty.runs()[:25]:
+            shutil.rmtree(run.path)
+        await settle(pilot)
+        assert "▸" in screen_text(app)
+        assert "▸ ✓ completed  demo-0028" in screen_text(app)
+        await pilot.press("slash", *"demo")
+        await settle(pilot)
+        assert "3m ago" in screen_text(app)

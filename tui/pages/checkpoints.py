@@ -324,12 +324,15 @@ class CheckpointsPage(Page):
     def _verified(self, checkpoint: Checkpoint, result: Verification) -> None:
         run_id = checkpoint.path.parent.parent.name
         view = self.store.runs.get(run_id)
-        if result.ok:
+        where = address(describe.short_id(run_id), checkpoint.step)
+        gone = not checkpoint.path.exists()  # the run keeps its newest ones and goes on while this reads
+        if result.ok or gone:
             if view is not None:
                 self._read(view)
+            if gone:
+                self.headnode.say(_("{address} was deleted before it was verified").format(address=where))
             return
         self._failed[checkpoint.path] = result.problems
-        where = address(describe.short_id(run_id), checkpoint.step)
         self.notify(_("{address} is damaged").format(address=where), severity="error", markup=False)
 
     def action_protect(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import ScrollableContainer, VerticalScroll
 from textual.worker import get_current_worker
 
 from runtime.messages import HeadnodeError
@@ -39,7 +39,7 @@ class PreflightPage(Page):
     AUTO_FOCUS = "#first"
     DEFAULT_CSS = """
     PreflightPage #verdict { padding: 0 1; margin-bottom: 1; }
-    PreflightPage #columns { height: 1fr; }
+    PreflightPage #columns { height: 1fr; layout: horizontal; overflow: hidden; }
     PreflightPage #first, PreflightPage #second { height: 1fr; width: 1fr; }
     PreflightPage .part { height: auto; margin-bottom: 1; }
     PreflightPage .part Lines { padding: 0 1; }
@@ -57,7 +57,7 @@ class PreflightPage(Page):
     def body(self) -> ComposeResult:
         yield Lines(id="verdict")
         yield OverridesLine(shlex.join(self._overrides), id="overrides")
-        with Horizontal(id="columns"):
+        with ScrollableContainer(id="columns", can_focus=False):  # stacked, it has what the arrows scroll
             with VerticalScroll(id="first"):
                 yield Pane(_("Checks"), Lines(id="checks"), classes="part")
             with VerticalScroll(id="second"):

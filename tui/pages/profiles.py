@@ -64,6 +64,7 @@ class ProfilesPage(Page):
         self._wanted: str | None = None
         self._shown: Path | None = None
         self._announce = False
+        self._pressed: tuple[Path, str] | None = None  # a key that waits for what is being read
         self._ticks = 0
 
     def body(self) -> ComposeResult:
@@ -137,6 +138,18 @@ class ProfilesPage(Page):
                 self.headnode.say(_("{name} is valid").format(name=clean(detail.path.stem)))
             else:
                 self.headnode.bell()
+        if self._pressed is not None and self._pressed[0] == detail.path:
+            action, self._pressed = self._pressed[1], None
+            if self.selected is not None and self.selected.path == detail.path and self.can(action):
+                getattr(self, f"action_{action}")()
+
+    def _must_wait(self, action: str) -> bool:
+        """Whether the selected profile is still being read; the key is answered when it has been."""
+        entry = self.selected
+        if entry is None or entry.path in self._details:
+            return False
+        self._pressed = (entry.path, action)
+        return True
 
     # -- what is shown
 
@@ -226,7 +239,7 @@ class ProfilesPage(Page):
             return self._listing is not None and bool(self._listing.entries)
         detail = self.detail
         if detail is None:
-            return False
+            return self.selected is not None  # being read: nobody who types fast loses a key
         if action == "preflight":
             return detail.profile is not None
         if action in {"edit", "duplicate"}:
@@ -234,6 +247,8 @@ class ProfilesPage(Page):
         return True
 
     def on_table_highlighted(self) -> None:
+        if self._pressed is not None and (self.selected is None or self.selected.path != self._pressed[0]):
+            self._pressed = None
         self._show_selected()
 
     def on_table_activated(self) -> None:
@@ -243,12 +258,12 @@ class ProfilesPage(Page):
     def action_preflight(self) -> None:
         from tui.pages.preflight import PreflightPage
 
-        if self.selected is not None:
+        if self.selected is not None and not self._must_wait("preflight"):
             self.headnode.open_page(PreflightPage(self.selected.path))
 
     def action_edit(self) -> None:
         entry, detail = self.selected, self.detail
-        if entry is None or detail is None or detail.text is None:
+        if self._must_wait("edit") or entry is None or detail is None or detail.text is None:
             return
         if entry.shipped:
             self._duplicate(
@@ -263,7 +278,8 @@ class ProfilesPage(Page):
         self.headnode.open_page(ProfileEditorPage(path, text))
 
     def action_duplicate(self) -> None:
-        self._duplicate(None, then_edit=False)
+        if not self._must_wait("duplicate"):
+            self._duplicate(None, then_edit=False)
 
     def _duplicate(self, why: str | None, then_edit: bool) -> None:
         from tui.dialogs.duplicate import DuplicateDialog

@@ -236,6 +236,12 @@ class ChartGrid(Widget):
         self._arrange()
         self.changed()
 
+    def show_when_empty(self, text: str) -> None:
+        """What stands there while there is no value; an empty text means that the first is waited for."""
+        if text != self.empty_text:
+            self.empty_text = text
+            self._arrange()
+
     def _arrange(self) -> None:
         """Puts the charts in their places, as many as there is room for."""
         if not self.is_attached or not self.size:

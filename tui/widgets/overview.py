@@ -75,7 +75,7 @@ def history(record: RunRecord, now: float) -> list[Text]:
     if begun is not None:
         started = _("started {ago}").format(ago=ago(now - begun))
         if record.by:
-            started = _("{started} by {by}").format(started=started, by=clean(record.by))
+            started = _("{started} by {by}").format(started=started, by=describe.who(record.by))
         if record.restarts:
             again = ngettext("restarted once", "restarted {count} times", record.restarts)
             started = f"{started}, {again.format(count=record.restarts)}"

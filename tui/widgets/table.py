@@ -55,7 +55,7 @@ class Table(ScrollView, can_focus=True):
     likes."""
 
     DEFAULT_CSS = """
-    Table { height: 1fr; overflow-x: hidden; }
+    Table { width: 100%; height: 1fr; overflow-x: hidden; }
     """
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("up", "cursor(-1)", show=False),
@@ -112,6 +112,7 @@ class Table(ScrollView, can_focus=True):
         vanished."""
         before, self.rows = self.rows, list(rows)
         old_position = self._index.get(self._cursor, 0) if self._cursor else 0
+        seen = self.scroll_offset.y <= old_position < self.scroll_offset.y + max(1, self.size.height - 1)
         self._index = {row.key: index for index, row in enumerate(self.rows)}
         if len(before) != len(self.rows):
             self.virtual_size = Size(self.size.width, len(self.rows) + 1)
@@ -123,6 +124,8 @@ class Table(ScrollView, can_focus=True):
                     self.refresh(Region(0, y + 1, width, 1))
         if self._cursor not in self._index:
             self._set_cursor(self._nearest(min(old_position, len(self.rows) - 1)))
+        elif seen and self._cursor is not None and self._index[self._cursor] != old_position:
+            self._show_row(self._index[self._cursor])  # rows above it have come or gone
 
     @property
     def cursor(self) -> str | None:
