@@ -4,7 +4,6 @@ page."""
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from tui.environment import prepare_terminal
@@ -12,28 +11,27 @@ from tui.environment import prepare_terminal
 prepare_terminal()
 
 from textual import events  # noqa: E402
-from textual.app import App, SystemCommand  # noqa: E402
+from textual.app import SystemCommand  # noqa: E402
 from textual.binding import Binding  # noqa: E402
 from textual.command import CommandPalette  # noqa: E402
 from textual.keys import _character_to_key  # noqa: E402
 from textual.screen import Screen  # noqa: E402
 
-from runtime.messages import HeadnodeError  # noqa: E402
 from tui import describe, i18n, keymap, pages, theme  # noqa: E402
 from tui.clean import clean  # noqa: E402
 from tui.i18n import _, ngettext  # noqa: E402
 from tui.pages.page import Page, takes_text  # noqa: E402
 from tui.pages.runs import RunsPage  # noqa: E402
+from tui.run_actions import RunActions  # noqa: E402
 from tui.store.messages import RunFollowed, RunsChanged, StoreNote, TelemetrySample  # noqa: E402
 from tui.store.services import Services  # noqa: E402
 from tui.store.store import Store  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from textual.command import Provider
 
-    from runtime.run.layout import RunDirectory
     from runtime.run.workspace import Workspace
     from tui.store.runs import RunView
 
@@ -47,7 +45,7 @@ def _commands() -> type[Provider]:
     return PanelCommands
 
 
-class HeadnodeApp(App[None]):
+class HeadnodeApp(RunActions):
     """`open_run` is the id of a run whose page is opened at once; `language` what `--lang` said."""
 
     TITLE = "headnode"
@@ -266,109 +264,7 @@ class HeadnodeApp(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         return ()
 
-    # -- runs
-
-    def open_run(self, run_id: str) -> None:
-        """Opens the page of this run."""
-        from tui.pages.run import RunPage
-
-        self.open_page(RunPage(run_id))
-
-    def open_new_run(self, run: RunDirectory) -> None:
-        """Opens the page of a run that was made just now, over Runs, before the store has found it."""
-        from tui.store.runs import read_view
-
-        self.store.runs.setdefault(run.run_id, read_view(run.run_id, run))
-        self.store.wake()
-        self.show_page("runs")
-        self.open_run(run.run_id)
-
-    def stop_run(self, run_id: str) -> None:
-        """Asks how, then stops the run."""
-        view = self.store.runs.get(run_id)
-        if view is not None and view.stoppable:
-            self.stop_runs([view])
-
-    def stop_runs(self, views: list[RunView]) -> None:
-        """Asks how, then stops these runs."""
-        from tui.dialogs.stop import StopChoice, StopDialog
-
-        def decided(choice: StopChoice | None) -> None:
-            if choice is not None:
-                for view in views:
-                    self._operate("stop", view.directory, save=choice.save, kill=choice.kill, by="panel")
-                self.say(describe.stop_asked(choice.save, choice.kill))
-
-        if views:
-            self.push_screen(StopDialog(views, self.services.clock()), decided)
-
-    def remove_runs(self, views: list[RunView]) -> None:
-        """Asks, then deletes these runs with everything in them."""
-        from tui.dialogs.confirm import ConfirmDialog
-
-        def decided(yes: bool | None) -> None:
-            if yes:
-                for view in views:
-                    self._operate("remove_run", view.directory)
-
-        if views:
-            names = ", ".join(describe.short_id(view.run_id) for view in views)
-            question = ngettext("Delete {runs}?", "Delete {count} runs?", len(views)).format(
-                runs=names, count=len(views)
-            )
-            facts = [names] if len(views) > 1 else []
-            facts.append(
-                ngettext(
-                    "Its metrics, logs and checkpoints are deleted for good.",
-                    "Their metrics, logs and checkpoints are deleted for good.",
-                    len(views),
-                )
-            )
-            self.push_screen(ConfirmDialog(question, facts, _("delete")), decided)
-
-    def save_run(self, run_id: str) -> None:
-        """Asks the run for a checkpoint now."""
-        view = self.store.runs.get(run_id)
-        if view is not None and self._operate("save", view.directory, by="panel"):
-            self.say(_("Asked for a checkpoint at the end of this step"))
-
-    def resume_run(self, run_id: str, step: int | None = None) -> None:
-        """Shows what a resume of this run would do, and does it when confirmed."""
-        view = self.store.runs.get(run_id)
-        if view is not None:
-            dialog = import_module("tui.dialogs.resume_plan").ResumePlanDialog
-            self.push_screen(dialog(view, step))
-
-    def _operate(self, operation: str, *arguments: Any, **keywords: Any) -> bool:
-        """Carries out one of `runtime.launch.operations`; False, and the error is shown, when it can't be
-        done."""
-        from runtime.launch import operations
-
-        try:
-            getattr(operations, operation)(*arguments, **keywords)
-        except (HeadnodeError, OSError) as error:
-            self.complain(error)
-            return False
-        finally:
-            self.store.wake()
-        return True
-
-    async def in_thread(self, work: Callable[[], Result]) -> Result:
-        """The result of something slow (the disk, an import), while the panel goes on."""
-        import asyncio
-
-        return await asyncio.to_thread(work)
-
     # -- talking to the person
-
-    def say(self, text: str) -> None:
-        """A short message that goes by itself."""
-        self.notify(text, markup=False)
-
-    def complain(self, error: Exception) -> None:
-        """Shows an error that the person can do something about."""
-        text = i18n.render(error.message) if isinstance(error, HeadnodeError) else clean(str(error))
-        self.notify(text, severity="error", markup=False)
 
     def copy(self, text: str | None) -> None:
         """Puts text on the clipboard of the person's terminal, by OSC 52."""

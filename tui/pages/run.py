@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _REASON_LINES = 4
+_BAR = 10  # cells at least
 _AGES_SECONDS = 10
 
 
@@ -245,24 +246,34 @@ def waiting_line(view: RunView, preparation: Preparation | None, width: int) -> 
     if preparation is None:
         words = describe.phase(record.summary.phase) or describe.word(record.state)
         return Text.assemble((words, text), ("   " + _("the first values come after it"), muted))
-    line = Text.assemble((describe.phase(preparation.phase) + "   ", text))
-    after = Text()
-    done, total = _amount(preparation.done, preparation.unit), preparation.total
-    amount = _("{done} of {all}").format(done=done, all=_amount(total, preparation.unit)) if total else done
-    after.append(f"   {amount}", text)
-    if preparation.rate:
-        speed = size(preparation.rate) if preparation.unit == "bytes" else rate(preparation.rate)
-        after.append(f"   {speed}/s", muted)
-    if preparation.seconds_left is not None:
-        after.append("   " + _("{duration} left").format(duration=duration(preparation.seconds_left)), muted)
+    line = Text(describe.phase(preparation.phase), text)
+    facts = [Text(fact, muted) for fact in _facts(preparation)]
     if preparation.total:
         share = min(1.0, preparation.done / preparation.total)
-        room = width - line.cell_len - after.cell_len - len(" 100%")
-        line.append_text(bars.progress(share, max(6, min(40, width // 3, room))))
-        line.append(f" {percent(share):>4}", text)
-    line.append_text(after)
+        taken = line.cell_len + 3 + len(" 100%")
+        while facts and taken + _BAR + sum(3 + fact.cell_len for fact in facts) > width:
+            facts.pop(0)
+        room = width - taken - sum(3 + fact.cell_len for fact in facts)
+        bar = bars.progress(share, max(_BAR, min(40, width // 3, room)))
+        line = Text.assemble(line, "   ", bar, (f" {percent(share):>4}", text))
+    line = Text("   ").join([line, *facts])
     line.truncate(width, overflow="ellipsis")
     return line
+
+
+def _facts(preparation: Preparation) -> list[str]:
+    """How much, how fast and how long still; the first ones are the first to give way."""
+    done = _amount(preparation.done, preparation.unit)
+    if preparation.total:
+        facts = [_("{done} of {all}").format(done=done, all=_amount(preparation.total, preparation.unit))]
+    else:
+        facts = [done]
+    if preparation.rate:
+        speed = size(preparation.rate) if preparation.unit == "bytes" else rate(preparation.rate)
+        facts.append(f"{speed}/s")
+    if preparation.seconds_left is not None:
+        facts.append(_("{duration} left").format(duration=duration(preparation.seconds_left)))
+    return facts
 
 
 def _amount(number: float | None, unit: str) -> str:

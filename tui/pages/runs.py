@@ -12,8 +12,7 @@ from textual.timer import Timer
 
 from tui import describe, theme
 from tui.clean import clean
-from tui.format import duration
-from tui.i18n import _, ngettext
+from tui.i18n import _
 from tui.pages.page import Page
 from tui.widgets import overview
 from tui.widgets.events_view import EventsView
@@ -22,6 +21,7 @@ from tui.widgets.gpu_strip import DeviceStrip
 from tui.widgets.lines import Lines
 from tui.widgets.pane import Pane
 from tui.widgets.run_table import RowMaker, columns, matches
+from tui.widgets.since import since_line
 from tui.widgets.table import Row, Table
 
 if TYPE_CHECKING:
@@ -327,30 +327,3 @@ def _load_charts() -> tuple[Any, Any]:
     from tui.widgets.chart_grid import ChartGrid
 
     return ChartGrid, MetricsReader
-
-
-def since_line(ended: list[RunView], away: float) -> Text | None:
-    """`Since you left (9h): 2 finished, 1 failed: out of device memory (olmo-1b-3f2a), enter to see why`."""
-    if not ended:
-        return None
-    finished = sum(view.state == "completed" for view in ended)
-    stopped = sum(view.state == "stopped" for view in ended)
-    failed = [view for view in ended if view.state in {"failed", "lost"}]
-    parts: list[Text] = []
-    if finished:
-        text = ngettext("{count} finished", "{count} finished", finished).format(count=finished)
-        parts.append(Text(text, theme.style("done")))
-    if stopped:
-        text = ngettext("{count} stopped", "{count} stopped", stopped).format(count=stopped)
-        parts.append(Text(text, theme.style("text")))
-    if failed:
-        text = ngettext("{count} failed", "{count} failed", len(failed)).format(count=len(failed))
-        first = failed[0]
-        why = describe.reason(first.record) if first.record is not None else ""
-        where = describe.short_id(first.run_id)
-        text = _("{failed}: {reason} ({run}), enter to see why").format(failed=text, reason=why, run=where)
-        parts.append(Text(text, theme.style("failed")))
-    head = _("Since you left ({age}):").format(age=duration(away, parts=1))
-    return Text.assemble(
-        (head + " ", theme.style("bold text")), Text(_(", "), theme.style("muted")).join(parts)
-    )
