@@ -6,7 +6,7 @@ gives English, which is what logs and JSON hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -24,6 +24,13 @@ class Message:
 
     def __str__(self) -> str:
         return self.template.format(**self.parameters)
+
+
+def joined(messages: Iterable[Message]) -> Message:
+    """Several as one, with "; " between them; each is still translated when it is shown."""
+    parts = {f"part_{number}": message for number, message in enumerate(messages)}
+    template = "; ".join(f"{{{name}}}" for name in parts)
+    return Message(template, parts)
 
 
 class HeadnodeError(Exception):

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -115,8 +115,15 @@ def updated(catalog: Catalog) -> Catalog:
         known = catalog.get(text.id, text.context)
         message = fresh.add(text.id, locations=[(text.path, 0)], context=text.context)
         if known is not None and known.string:
-            message.string, message.flags = known.string, known.flags | message.flags
+            message.string, message.flags = _fitting(known.string, message), known.flags | message.flags
     return fresh
+
+
+def _fitting(string: str | tuple[str, ...], message: Message) -> str | tuple[str, ...]:
+    """A translation as the text needs it now that it has got a plural, or lost it."""
+    if not message.pluralizable:
+        return string if isinstance(string, str) else string[0]
+    return (string,) if isinstance(string, str) else string
 
 
 def compiled(catalog: Catalog) -> bytes:

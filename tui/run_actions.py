@@ -88,9 +88,11 @@ class RunActions(App[None]):
 
         if views:
             names = ", ".join(describe.short_id(view.run_id) for view in views)
-            question = ngettext("Delete {runs}?", "Delete {count} runs?", len(views)).format(
-                runs=names, count=len(views)
-            )
+            if len(views) == 1:  # by name: a language without plurals has one text only for both
+                question = _("Delete {runs}?").format(runs=names)
+            else:
+                many = len(views)
+                question = ngettext("Delete {count} run?", "Delete {count} runs?", many).format(count=many)
             facts = [names] if len(views) > 1 else []
             facts.append(
                 ngettext(

@@ -15,7 +15,7 @@ from runtime.launch.new_run import first_attempt, first_record
 from runtime.launch.plan import ResumePlan, make_plan
 from runtime.launch.preflight import require
 from runtime.launch.starting import workspace_root
-from runtime.messages import N_, UsageError
+from runtime.messages import N_, UsageError, joined
 from runtime.run.checkpoints import list_checkpoints, verify
 from runtime.run.files import SCHEMA, encode, fsync_directory
 from runtime.run.layout import RunDirectory, create_run_directory, new_run_id
@@ -128,7 +128,7 @@ def _bring_along(run: RunDirectory, new: RunDirectory, plan: ResumePlan) -> None
             N_("checkpoint {step} of {run} is damaged: {problems}"),
             step=checkpoint.step,
             run=run.run_id,
-            problems="; ".join(str(problem) for problem in result.problems),
+            problems=joined(result.problems),
         )
     data = run.artifacts / "data"
     if data.is_dir():

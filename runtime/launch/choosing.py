@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.messages import N_, UsageError
+from runtime.messages import N_, UsageError, joined
 from runtime.run.checkpoints import (
     Checkpoint,
     Rejected,
@@ -41,7 +41,7 @@ def choose(run: RunDirectory, step: int | None, *, branch: bool, thorough: bool)
                 ),
                 step=named.step,
                 run=run.run_id,
-                problems="; ".join(str(problem) for problem in result.problems),
+                problems=joined(result.problems),
             )
         if branch:
             return Choice(named, ())

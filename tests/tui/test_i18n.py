@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.messages import Message
+from runtime.messages import N_, Message, UsageError, joined
 from tools import messages
 from tui import i18n
 
@@ -36,3 +36,18 @@ def test_a_message_is_translated_when_it_is_shown_and_its_values_are_cleaned() -
 
 def test_every_text_is_translated_and_the_compiled_catalogue_is_current() -> None:
     assert messages.check() == []
+
+
+def test_messages_joined_into_one_are_each_translated() -> None:
+    problem = Message(N_("{file} is missing"), {"file": "model.safetensors"})
+    error = UsageError(
+        N_("checkpoint {step} of {run} is damaged: {problems}"),
+        step=3,
+        run="r",
+        problems=joined([problem] * 2),
+    )
+    assert str(error).endswith("model.safetensors is missing; model.safetensors is missing")
+    i18n.setup("zh")
+    shown = i18n.render(error.message)
+    assert "missing" not in shown
+    assert shown.count("model.safetensors") == 2

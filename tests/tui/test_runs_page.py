@@ -345,3 +345,15 @@ async def test_rows_that_vanish_above_leave_the_cursor_on_the_screen(panel: Any,
         await pilot.press("slash", *"demo")
         await settle(pilot)
         assert "3m ago" in screen_text(app)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_deleting_one_run_names_it(panel: Any, sample: Workspace, language: str) -> None:
+    """Chinese has no plural: its one text for both must not be what a single run is asked about by."""
+    app = panel(sample, language=language)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("end", "x")
+        await settle(pilot)
+        (title,) = [line for line in screen_text(app).split("\n") if "╭─" in line]
+        assert ORDER[-1] in title

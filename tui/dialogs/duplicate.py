@@ -26,7 +26,7 @@ class DuplicateDialog(Dialog[str]):
     DEFAULT_CSS = """
     DuplicateDialog Input { width: 56; margin-bottom: 1; background: $panel; padding: 0 1; }
     DuplicateDialog Input:focus { background: $panel; }
-    DuplicateDialog #note { height: 1; margin-bottom: 1; }
+    DuplicateDialog #note { width: 56; height: 1; margin-bottom: 1; }
     """
 
     def __init__(
