@@ -1,8 +1,9 @@
 """`heartbeat-<r>`: how far a rank is, overwritten in place by the rank itself.
 
-One line of fixed width, so that a beat is one `pwrite` and needs no rename. The sequence number stands at
-both ends: where they differ the reader met a write half-way, and looks again. There is no time in it: its age
-is the reader's own monotonic time since `seq` last changed, so that clocks needn't agree.
+One line of fixed width, so that a beat is one `pwrite` and needs no rename. Writer and reader may overtake
+each other in the middle of it, so a checksum (CRC-32) of what stands before it ends the line: where it
+doesn't fit the reader looks again. There is no time in it: its age is the reader's own monotonic time since
+`seq` last changed, so that clocks needn't agree.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import re
 import threading
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ WIDTH = 768
 """Bytes, the newline included. Host and boot are at most 64 + 36 characters; the rest is for longer ones to
 come."""
 _LOOKS = 5
+_CHECKSUM = b',"crc":'
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ class HeartbeatWriter:
         with self._lock:
             self._seq += 1
             where = f'"phase":{json.dumps(phase)},"step":{"null" if step is None else int(step)}'
-            line = f'{{"schema":{SCHEMA},"seq":{self._seq},{where},{self._tail},"end":{self._seq}}}'.encode()
+            beat = f'{{"schema":{SCHEMA},"seq":{self._seq},{where},{self._tail}'.encode()
+            line = beat + f"{_CHECKSUM.decode()}{zlib.crc32(beat)}}}".encode()
             assert len(line) < WIDTH, f"a heartbeat of {len(line)} bytes: {line!r}"
             os.pwrite(self._descriptor, line.ljust(WIDTH - 1) + b"\n", 0)
 
@@ -88,7 +92,9 @@ def read_heartbeat(path: Path) -> Heartbeat | None:
 
 def _parse(data: bytes) -> Heartbeat | None:
     value = parse_object(data)
-    if value is None or schema_of(value) > SCHEMA or value.get("seq") != value.get("end"):
+    if value is None or schema_of(value) > SCHEMA:
+        return None
+    if value.get("crc") != zlib.crc32(data[: data.rfind(_CHECKSUM)]):
         return None
     seq, step, phase, rank = (value.get(name) for name in ("seq", "step", "phase", "rank"))
     if not isinstance(seq, int) or not isinstance(phase, str):

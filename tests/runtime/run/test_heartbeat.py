@@ -41,7 +41,8 @@ def test_a_torn_or_strange_beat_is_none(tmp_path: Path) -> None:
     assert read_heartbeat(path) is None
     writer.beat("step", 7)
     whole = path.read_bytes()
-    for torn in (whole[:100], whole.replace(b'"seq":1', b'"seq":2'), b"\xff" * 10, b"[]", b'{"schema": 2}'):
+    mixed = [whole.replace(b'"seq":1', b'"seq":2'), whole.replace(b'"step":7', b'"step":8')]
+    for torn in (whole[:100], *mixed, b"\xff" * 10, b"[]", b'{"schema": 2}'):
         path.write_bytes(torn)
         assert read_heartbeat(path) is None
 
