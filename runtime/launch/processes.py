@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.process_environment import environment_bytes
 from runtime.run.identity import Identity
 
 RUN_VARIABLE = "HEADNODE_RUN"
@@ -63,7 +64,7 @@ def marked_processes() -> dict[str, list[int]]:
     """Every run of which a process is found on this machine, whatever its workspace: run id → pids."""
     found: dict[str, list[int]] = {}
     for pid in all_pids():
-        for entry in _environ(pid).split(b"\0"):
+        for entry in environment_bytes(pid).split(b"\0"):
             name, _, value = entry.partition(b"=")
             if name == RUN_VARIABLE.encode() and value:
                 found.setdefault(os.fsdecode(value), []).append(pid)
@@ -111,7 +112,7 @@ def descendants(roots: Iterable[int], stats: Mapping[int, ProcessStat]) -> set[i
 
 def environment_of(pid: int) -> dict[str, str] | None:
     """The environment that a process was started with; None where it is gone or not ours to read."""
-    data = _environ(pid)
+    data = environment_bytes(pid)
     if not data:
         return None
     pairs = (entry.partition(b"=") for entry in data.split(b"\0") if b"=" in entry)
@@ -172,20 +173,13 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
-def _environ(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return b""
-
-
 def _belongs(pid: int, run_id: str) -> bool:
-    return f"\0{RUN_VARIABLE}={run_id}\0".encode() in b"\0" + _environ(pid) + b"\0"
+    return f"\0{RUN_VARIABLE}={run_id}\0".encode() in b"\0" + environment_bytes(pid) + b"\0"
 
 
 def belongs_elsewhere(pid: int, run_id: str) -> bool:
     """Whether a process says of itself that it is another run's: one that was launched from within this."""
-    environ = b"\0" + _environ(pid)
+    environ = b"\0" + environment_bytes(pid)
     if f"\0{SUPERVISOR_VARIABLE}=".encode() in environ:
         return True
     return f"\0{RUN_VARIABLE}=".encode() in environ and not _belongs(pid, run_id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from runtime.process_environment import environment_bytes
 from runtime.telemetry.nvml_calls import MISSING, UNREADABLE, NvmlCalls, count
 from runtime.telemetry.sample import DeviceProcess
 
@@ -81,11 +82,7 @@ def _name(pid: int) -> str | None:
 
 def _run(pid: int) -> str | None:
     """The run that a process belongs to; other people's environments can't be read."""
-    try:
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return None
-    for entry in environment.split(b"\0"):
+    for entry in environment_bytes(pid).split(b"\0"):
         if entry.startswith(b"HEADNODE_RUN="):
             return entry.partition(b"=")[2].decode("utf-8", "replace") or None
     return None
