@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,11 +91,14 @@ class TrainingBatches:
             for start in range(0, len(windows), micro)
         ]
 
-    def steps(self, first: int, last: int, *, ahead: int = 2) -> Iterator[list[MicroBatch]]:
+    def steps(
+        self, first: int, last: int, *, ahead: int = 2, before: Callable[[int], None] = lambda step: None
+    ) -> Iterator[list[MicroBatch]]:
         """The micro-batches of steps `first` … `last`, read by a thread up to `ahead` steps before they are
         needed.
 
-        An error of that thread is raised here; leaving the iteration early ends the thread.
+        `before` is called by that thread with the number of each step that it is about to read. An error of
+        that thread is raised here; leaving the iteration early ends the thread.
         """
         ready: queue.Queue[list[MicroBatch] | BaseException] = queue.Queue(maxsize=ahead)
         left = threading.Event()
@@ -112,6 +115,7 @@ class TrainingBatches:
                 for step in range(first, last + 1):
                     if left.is_set():
                         return
+                    before(step)
                     offer(self.step(step))
             except BaseException as error:  # noqa: BLE001 - handed over to the loop, which raises it
                 offer(error)

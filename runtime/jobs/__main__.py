@@ -14,6 +14,7 @@ from runtime.jobs.failures import describe, reason_of
 from runtime.jobs.worker import WorkerContext
 from runtime.messages import N_, HeadnodeError, UsageError
 from runtime.run.exits import exit_code
+from runtime.train.faults import fault_point
 
 JOBS = ("prepare", "pretrain")
 
@@ -32,6 +33,7 @@ def work(context: WorkerContext) -> int:
     try:
         context.listen()
         context.heartbeat("import")
+        fault_point("import", 0)
         kind = context.profile.job
         if kind not in JOBS:
             raise UsageError(N_("There is no job of the kind {kind} that a worker can run."), kind=kind)

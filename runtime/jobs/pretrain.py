@@ -15,6 +15,7 @@ from runtime.jobs.failures import reason_of
 from runtime.jobs.prepare import prepare_here
 from runtime.jobs.worker import WorkerContext
 from runtime.messages import N_, UsageError
+from runtime.train.faults import fault_point
 
 if TYPE_CHECKING:
     import torch
@@ -81,6 +82,7 @@ def _train(context: WorkerContext, data: PreparedData) -> Ending:
         checkpoint_at_end=profile.checkpoint.at_end,
     )
     context.heartbeat("load", 0)
+    fault_point("load", 0)
     parts, step, tokens = _parts(context, data, batches, strategy, total_steps)
     ending = Loop(settings, parts, step, tokens).run()
     parts.saver.close()

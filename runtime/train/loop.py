@@ -16,6 +16,7 @@ from torch import nn
 from runtime.data.batches import MicroBatch, TrainingBatches
 from runtime.train.checkpointing import CheckpointSaver, Facts, SaveOutcome
 from runtime.train.evaluation import Evaluator
+from runtime.train.faults import fault_factors, fault_point
 from runtime.train.objective import IGNORED, CausalObjective
 from runtime.train.optimizer import gradient_norm, scale_gradients, set_learning_rate
 from runtime.train.orders import Decision, OrderExchange
@@ -100,7 +101,9 @@ class Loop:
         gc.freeze()  # what lives as long as the run need not be looked at by each collection
         parts.objective.train()
         parts.heartbeat("step", self.step)
-        steps = parts.batches.steps(self.step + 1, self.settings.total_steps)
+        steps = parts.batches.steps(
+            self.step + 1, self.settings.total_steps, before=lambda step: fault_point("data", step)
+        )
         with closing(cast("Generator[list[MicroBatch]]", steps)) as batches:
             for micro_batches in parts.recorder.waiting(batches):
                 ending = self._one_step(self.step + 1, micro_batches)
@@ -111,12 +114,14 @@ class Loop:
 
     def _one_step(self, step: int, micro_batches: list[MicroBatch]) -> Ending | None:
         parts = self.parts
+        fault_point("step", step)
         parts.orders.begin(give_up=self._unsaveable is not None)
         if parts.samples is not None:
             parts.samples.step(step, micro_batches)
-        losses = self._gradients(micro_batches)
+        losses = self._gradients(step, micro_batches)
         if not losses.finite:
             return self._non_finite(step, losses)
+        fault_point("update", step)
         rate = self._update(step, losses.grad_norm)
         self.step, self.tokens = step, self.tokens + int(losses.tokens)
         self._loss = losses.cross_entropy / losses.tokens
@@ -133,21 +138,23 @@ class Loop:
         parts.heartbeat("step", step)
         return None
 
-    def _gradients(self, micro_batches: list[MicroBatch]) -> StepLosses:
+    def _gradients(self, step: int, micro_batches: list[MicroBatch]) -> StepLosses:
         """Forward and backward over all micro-batches: gradients are of the mean over the *global* tokens."""
         strategy, device = self.parts.strategy, self.parts.strategy.device
         pending = strategy.begin_sum([float(count_tokens(micro_batches))])
         local = torch.zeros(2, dtype=torch.float64, device=device)
         tokens = 0.0
+        of_loss, of_gradient = fault_factors(step)
         for number, batch in enumerate(micro_batches):
             inputs = torch.from_numpy(batch.inputs).to(device, non_blocking=True)
             labels = torch.from_numpy(batch.labels).to(device, non_blocking=True)
             tokens = tokens or pending.wait()[0]
             with strategy.synchronised(self.parts.module, last=number == len(micro_batches) - 1):
                 with self._autocast():
-                    sums = self.parts.module(inputs, labels, strategy.loss_scale() / max(tokens, 1.0))
+                    scale = strategy.loss_scale() / max(tokens, 1.0) * of_gradient
+                    sums = self.parts.module(inputs, labels, scale)
                 sums.objective.backward()
-            local += torch.stack([sums.cross_entropy, sums.z]).double()
+            local += torch.stack([sums.cross_entropy, sums.z]).double() * of_loss
         norm = gradient_norm(self._parameters)
         *sums_here, norm_here = torch.cat([local, norm.double().reshape(1)]).tolist()
         cross_entropy, z = strategy.begin_sum(sums_here).wait()
@@ -169,6 +176,7 @@ class Loop:
             return
         began = time.perf_counter()
         parts.heartbeat("evaluate", self.step)
+        fault_point("evaluate", self.step)
         values = evaluator.run(parts.objective, parts.strategy, self._autocast())
         parts.recorder.evaluated(self.step, values)
         seconds = time.perf_counter() - began
@@ -230,6 +238,7 @@ class Loop:
             if outcome is not None and outcome.reason is not None:
                 return Ending("failed", outcome.reason, self.step, outcome.error)
         parts.heartbeat("finish", self.step)
+        fault_point("finish", self.step)
         return ending
 
     def _non_finite(self, step: int, losses: StepLosses) -> Ending:
