@@ -22,7 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runtime.telemetry.host import HostSource
-from runtime.telemetry.sample import DeviceSource, ScriptedSource, sample_line
+from runtime.telemetry.sample import DeviceSource, HostSample, ScriptedSource, sample_line
+from runtime.telemetry.simulation import is_simulated, simulated_source
 
 _PR_SET_PDEATHSIG = 1
 _PARENT_CHECK_SECONDS = 2.0
@@ -33,14 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     parent = os.getppid()
     orphaned = _watch_parent(parent)
-    if options.gpus:
-        from runtime.telemetry.nvml import NvmlSource
-
-        devices: DeviceSource = NvmlSource(pcie=options.pcie)
-    else:
-        devices = ScriptedSource([])
+    devices = _devices(options)
     try:
-        _sample(options, devices, orphaned)
+        if options.devices:
+            _print_devices(options.node, devices)
+        else:
+            _sample(options, devices, orphaned)
     except BrokenPipeError:
         # The flush at exit would complain about the same pipe again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,6 +48,29 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         devices.close()
     return 0
+
+
+def _devices(options: argparse.Namespace) -> DeviceSource:
+    if not options.gpus:
+        return ScriptedSource([])
+    script = simulated_source()
+    if script is not None:
+        return script
+    from runtime.telemetry.nvml import NvmlSource
+
+    return NvmlSource(pcie=options.pcie)
+
+
+def _print_devices(node: str, devices: DeviceSource) -> None:
+    found = devices.sample()
+    _write(sample_line(time.time(), node, HostSample(), found, devices.problem))
+
+
+def _write(line: dict[str, object]) -> None:
+    if is_simulated():  # also where the script has no devices
+        line["simulated"] = True
+    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, metavar="N", help="end after N samples")
     parser.add_argument("--node", default=platform.node(), help="the name that this machine goes by")
     parser.add_argument("--pcie", action="store_true", help="read PCIe traffic too (40 ms a device)")
+    parser.add_argument("--devices", action="store_true", help="accelerators only, one line, at once")
     parser.add_argument("--no-gpus", dest="gpus", action="store_false", help="host only; NVML isn't loaded")
     return parser
 
@@ -80,9 +103,8 @@ def _sample(options: argparse.Namespace, devices: DeviceSource, orphaned: Callab
     if not _wait(due, orphaned):
         return
     while not orphaned():
-        line = sample_line(time.time(), options.node, host.sample(), devices.sample(), devices.problem)
-        sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
-        sys.stdout.flush()
+        found = devices.sample()  # before `problem`, which it changes
+        _write(sample_line(time.time(), options.node, host.sample(), found, devices.problem))
         samples += 1
         if options.count is not None and samples >= options.count:
             return

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from runtime.telemetry.cards import nvidia_cards
 from runtime.telemetry.nvml_calls import (
     GPU_IS_LOST,
     NOT_SUPPORTED,
@@ -26,6 +27,7 @@ from runtime.telemetry.nvml_calls import (
     text,
 )
 from runtime.telemetry.nvml_processes import ProcessReader
+from runtime.telemetry.problems import Problem, problem_of_code
 from runtime.telemetry.sample import DeviceSample
 
 # Bits of nvmlDeviceGetCurrentClocksEventReasons that mean "slower than it could be". Left out: idle,
@@ -74,7 +76,7 @@ class NvmlSource:
         self._processes: ProcessReader | None = None
         self._known: dict[int, tuple[str | None, str | None]] = {}  # by index; told of a lost device too
         self._retry_at = float("-inf")
-        self.problem: str | None = None
+        self.problem: Problem | None = None
 
     def sample(self) -> list[DeviceSample]:
         calls = self._calls or self._open()
@@ -98,7 +100,7 @@ class NvmlSource:
             try:
                 calls.module.nvmlShutdown()
             except calls.error as error:
-                self.problem = reason(error)
+                self.problem = self._problem(error)
 
     def _open(self) -> NvmlCalls | None:
         if self._clock() < self._retry_at:
@@ -109,8 +111,12 @@ class NvmlSource:
 
                 self._module = pynvml
             calls = NvmlCalls(self._module)
-        except (ImportError, ValueError) as error:
-            self.problem = str(error)
+        except ImportError:
+            self.problem = Problem("no_module")
+            self._retry_at = float("inf")  # a new process is needed to import anything else
+            return None
+        except ValueError as error:
+            self.problem = Problem("wrong_module", str(error))
             self._retry_at = float("inf")  # a new process is needed to import anything else
             return None
         try:
@@ -126,8 +132,12 @@ class NvmlSource:
     def _fail(self, calls: NvmlCalls | None, error: Exception) -> None:
         if calls is not None:
             self.close()
-        self.problem = reason(error)
+        self.problem = self._problem(error)
         self._retry_at = self._clock() + _RETRY_SECONDS
+
+    @staticmethod
+    def _problem(error: Exception) -> Problem:
+        return problem_of_code(error_code(error), reason(error), card=nvidia_cards() > 0)
 
     def _device(self, calls: NvmlCalls, index: int) -> DeviceSample:
         try:

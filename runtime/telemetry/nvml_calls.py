@@ -28,13 +28,10 @@ class NvmlCalls:
     """A pynvml module whose calls answer None instead of raising, except for a lost device."""
 
     def __init__(self, module: Any) -> None:
-        """Raises ValueError when the module is something else that is called pynvml."""
+        """Raises ValueError, naming what is missing, when the module is another one that is called pynvml."""
         missing = [name for name in _NEEDED if not hasattr(module, name)]
         if missing:
-            raise ValueError(
-                f"the module pynvml is not NVIDIA's nvidia-ml-py (it lacks {', '.join(missing)}): "
-                "pip uninstall pynvml, then pip install --force-reinstall nvidia-ml-py"
-            )
+            raise ValueError(", ".join(missing))
         self.module = module
         self.error: type[Exception] = module.NVMLError
 

@@ -74,7 +74,7 @@ class SamplerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env=_environment(),
+            env=sampler_environment(),
             start_new_session=True,  # ctrl+c in the terminal isn't for it
         )
         assert self._process.stdout is not None
@@ -168,7 +168,7 @@ def _wait(process: subprocess.Popen[bytes]) -> int | None:
     return None
 
 
-def _environment() -> dict[str, str]:
+def sampler_environment() -> dict[str, str]:
     """Ours, less what would make the sampler look like a part of a run, and with this package importable."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HEADNODE_RUN")}
     root = str(Path(__file__).resolve().parents[2])

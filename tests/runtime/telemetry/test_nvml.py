@@ -68,7 +68,7 @@ def test_a_device_that_supports_nothing_has_no_values_and_no_zeros() -> None:
     device = source(fake).sample()[0]
     values = {field.name: getattr(device, field.name) for field in fields(device)}
     known = {name: value for name, value in values.items() if value is not None}
-    assert set(known) == {"index", "state", "memory_used", "memory_total", "unified"}
+    assert set(known) == {"index", "state", "memory_used", "memory_total", "unified", "simulated"}
 
 
 def test_a_lost_device_keeps_its_name_and_the_others_stay() -> None:
@@ -101,7 +101,8 @@ def test_without_a_driver_there_are_no_devices_and_a_reason(code: int) -> None:
     fake.init_error = code
     nvml = source(fake)
     assert nvml.sample() == []
-    assert nvml.problem == f"code {code}"
+    assert nvml.problem is not None
+    assert nvml.problem.detail == f"code {code}"
 
 
 def test_a_driver_that_comes_back_is_opened_again_after_a_while() -> None:
