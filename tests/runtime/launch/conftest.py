@@ -22,6 +22,7 @@ from runtime.run.epochs import holder
 from runtime.run.layout import RunDirectory
 from runtime.run.record import RunRecord, read_record
 from runtime.run.workspace import Workspace, init_workspace
+from tests.conftest import ISOLATION
 
 WORKER = Path(__file__).with_name("worker_script.py")
 PATIENCE = 30.0
@@ -32,7 +33,8 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
     for name in [name for name in os.environ if name.startswith("HEADNODE_") or name == "RANK"]:
-        monkeypatch.delenv(name)
+        if name not in ISOLATION:
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

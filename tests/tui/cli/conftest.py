@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ISOLATION
+
 from .runs import make_run
 
 ROOT = Path(__file__).parents[3]
@@ -30,6 +32,7 @@ class CommandLine:
             "LANG": "C.UTF-8",
             "TERM": "xterm-256color",
             "TZ": "UTC",
+            **{name: os.environ[name] for name in ISOLATION},
         }
         self.preexec: Callable[[], None] | None = None
         self.command = [sys.executable, "-m", "tui.cli"]
