@@ -66,6 +66,7 @@ def test_a_run_survives_the_destruction_of_the_terminal_that_it_was_launched_fro
 ) -> None:
     pid, master = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests themselves run under nohup
         os.execv(sys.executable, [sys.executable, "-c", LAUNCHER, str(workspace.root)])
     run = until(lambda: next(iter(workspace.runs()), None))
     await_state(run, "running")
