@@ -1,7 +1,8 @@
 """What a person has set once for all workspaces: `~/.config/headnode/settings.toml`.
 
 Read by hand, without pydantic, since the command line reads it at every start. A key that isn't known is
-refused with the nearest one that is. `HEADNODE_SETTINGS` names another file. The panel never writes it: what is
+refused with the nearest one that is. `HEADNODE_SETTINGS` names another file. The panel never writes it: what
+is
 chosen there (theme, language) is the panel's memory.
 
     [panel]    theme = "dark"      language = "en"      mouse = true      bell = true      read_only = false

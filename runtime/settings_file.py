@@ -1,4 +1,5 @@
-"""From the text of a settings file to `runtime.settings.Settings`, with an error for what it doesn't understand."""
+"""From the text of a settings file to `runtime.settings.Settings`, with an error for what it doesn't
+understand."""
 
 from __future__ import annotations
 

@@ -26,12 +26,15 @@ from runtime.messages import N_
 
 @dataclass(frozen=True)
 class Action:
-    """What a key does: `keys` in Textual's names, a `label` for the footer, and a sentence for the help."""
+    """What a key does: `keys` in Textual's names, a `label` for the footer, and a sentence for the help.
+
+    `changes`: it changes something on disk or a run, and so isn't there when the panel is read-only."""
 
     keys: tuple[str, ...]
     label: str
     help: str
     group: str = N_("This page")
+    changes: bool = False
 
 
 EVERYWHERE = N_("Everywhere")
@@ -45,25 +48,40 @@ _PROFILE = N_("Profiles")
 KEYMAP: dict[str, Action] = {
     "open": Action(("enter",), N_("open"), N_("open the selected run")),
     "new_run": Action(
-        ("n",), N_("new run"), N_("start a new run: from a profile, or from a checkpoint's weights")
+        ("n",),
+        N_("new run"),
+        N_("start a new run: from a profile, or from a checkpoint's weights"),
+        changes=True,
     ),
-    "stop": Action(("s",), N_("stop"), N_("stop the run; asks how, and says what each way costs"), _RUN),
+    "stop": Action(
+        ("s",), N_("stop"), N_("stop the run; asks how, and says what each way costs"), _RUN, changes=True
+    ),
     "resume": Action(
-        ("r",), N_("resume"), N_("continue the run from a checkpoint; shows first what differs"), _RUN
+        ("r",),
+        N_("resume"),
+        N_("continue the run from a checkpoint; shows first what differs"),
+        _RUN,
+        changes=True,
     ),
-    "save_now": Action(("b",), N_("save now"), N_("save a checkpoint now and go on"), _RUN),
+    "save_now": Action(("b",), N_("save now"), N_("save a checkpoint now and go on"), _RUN, changes=True),
     "mark": Action(("space",), N_("mark"), N_("mark or unmark this line")),
-    "remove": Action(("x",), N_("delete"), N_("delete, after asking")),
+    "remove": Action(("x",), N_("delete"), N_("delete, after asking"), changes=True),
     # profiles and preflight
     "preflight": Action(
         ("enter",), N_("preflight"), N_("check the profile and estimate memory, time and cost"), _PROFILE
     ),
-    "launch": Action(("enter",), N_("launch"), N_("launch the run"), _PROFILE),
+    "launch": Action(("enter",), N_("launch"), N_("launch the run"), _PROFILE, changes=True),
     "edit": Action(("e",), N_("edit"), N_("edit the profile"), _PROFILE),
-    "duplicate": Action(("u",), N_("duplicate"), N_("make a copy of the profile under a new name"), _PROFILE),
+    "duplicate": Action(
+        ("u",), N_("duplicate"), N_("make a copy of the profile under a new name"), _PROFILE, changes=True
+    ),
     "validate": Action(("v",), N_("validate"), N_("check the profile against the schema"), _PROFILE),
     "save_file": Action(
-        ("ctrl+s",), N_("save"), N_("save the profile; what is wrong with it is marked"), _PROFILE
+        ("ctrl+s",),
+        N_("save"),
+        N_("save the profile; what is wrong with it is marked"),
+        _PROFILE,
+        changes=True,
     ),
     "overrides": Action(
         ("o",), N_("overrides"), N_("change values for this run only, as in train.steps=100"), _PROFILE
@@ -72,16 +90,28 @@ KEYMAP: dict[str, Action] = {
     # checkpoints
     "unfold": Action(("enter",), N_("unfold"), N_("show or hide the run's checkpoints"), _CHECKPOINT),
     "branch": Action(
-        ("n",), N_("branch"), N_("a new run with the full state of this checkpoint"), _CHECKPOINT
+        ("n",),
+        N_("branch"),
+        N_("a new run with the full state of this checkpoint"),
+        _CHECKPOINT,
+        changes=True,
     ),
     "verify": Action(
         ("v",), N_("verify"), N_("read every file of the checkpoint and compare its checksum"), _CHECKPOINT
     ),
     "protect": Action(
-        ("p",), N_("protect"), N_("keep the checkpoint whatever the retention says"), _CHECKPOINT
+        ("p",),
+        N_("protect"),
+        N_("keep the checkpoint whatever the retention says"),
+        _CHECKPOINT,
+        changes=True,
     ),
-    "delete": Action(("x",), N_("delete"), N_("delete the checkpoint, after asking"), _CHECKPOINT),
-    "acknowledge": Action(("a",), N_("acknowledge"), N_("accept what differs and go on"), _CHECKPOINT),
+    "delete": Action(
+        ("x",), N_("delete"), N_("delete the checkpoint, after asking"), _CHECKPOINT, changes=True
+    ),
+    "acknowledge": Action(
+        ("a",), N_("acknowledge"), N_("accept what differs and go on"), _CHECKPOINT, changes=True
+    ),
     # charts
     "zoom_in": Action(("plus", "equals_sign"), N_("zoom in"), N_("show a narrower range of steps"), _CHART),
     "zoom_out": Action(("minus",), N_("zoom out"), N_("show a wider range of steps"), _CHART),

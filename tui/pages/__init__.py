@@ -30,8 +30,11 @@ class Tab:
 TABS: tuple[Tab, ...] = (
     Tab("1", "runs", N_("Runs"), "tui.pages.runs:RunsPage"),
     Tab("2", "profiles", N_("Profiles"), "tui.pages.profiles:ProfilesPage"),
+    Tab("3", "gpus", N_("GPUs"), "tui.pages.gpus:GpusPage"),
     Tab("4", "checkpoints", N_("Checkpoints"), "tui.pages.checkpoints:CheckpointsPage"),
+    Tab("5", "compare", N_("Compare"), "tui.pages.compare:ComparePage"),
     Tab("6", "logs", N_("Logs"), "tui.pages.logs:LogsPage"),
+    Tab("9", "doctor", N_("Doctor"), "tui.pages.doctor:DoctorPage"),
 )
 
 

@@ -78,9 +78,26 @@ class Header(Lines):
         if trail is not None:
             trail.truncate(self.size.width, overflow="ellipsis")
             return trail
-        line = Text()
-        for tab in pages.TABS:
-            here = tab.name == page.NAME
-            line.append(tab.digit, theme.style("bold accent" if here else "accent"))
-            line.append(f" {_(tab.title)}   ", theme.style("bold text" if here else "muted"))
-        return line
+        return fitting_tabs(page.NAME, self.size.width)
+
+
+def fitting_tabs(here: str, width: int) -> Text:
+    """`1 Runs   2 Profiles …` with less space between where that is needed to fit; where nothing helps, the
+    pages
+    that one isn't on keep their digits only. Never cut."""
+    for gap in (3, 2, 1):
+        line = _tabs(here, gap, titles=True)
+        if line.cell_len <= width:
+            return line
+    return _tabs(here, 1, titles=False)
+
+
+def _tabs(here: str, gap: int, *, titles: bool) -> Text:
+    line = Text()
+    for number, tab in enumerate(pages.TABS):
+        current = tab.name == here
+        line.append(" " * gap if number else "")
+        line.append(tab.digit, theme.style("bold accent" if current else "accent"))
+        if titles or current:
+            line.append(f" {_(tab.title)}", theme.style("bold text" if current else "muted"))
+    return line
