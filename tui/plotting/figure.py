@@ -33,6 +33,7 @@ from tui.plotting.raster import BRAILLE, pack, trace
 Unit = Literal["count", "elapsed", "clock"]
 _AXIS_ROWS = 2
 _GUTTER = 4
+_MARKS_APART = 20
 _LABELLED = 40
 """Markers of a narrower plot have no words."""
 
@@ -54,6 +55,10 @@ class Ink(IntEnum):
     LINE_4 = 11
     LINE_5 = 12
     LINE_6 = 13
+    LINE_7 = 14
+    LINE_8 = 15
+    LINE_9 = 16
+    LINE_10 = 17
 
 
 PAST_WEIGHT, RAW_WEIGHT, LINE_WEIGHT = 0, 1, 2
@@ -62,13 +67,14 @@ PAST_WEIGHT, RAW_WEIGHT, LINE_WEIGHT = 0, 1, 2
 @dataclass(frozen=True)
 class Line:
     """A curve with its ink and weight. `dash` (dot columns on, off) tells lines apart where there is no
-    colour.
+    colour, `mark`, a character of one cell, everywhere: it is written on the line here and there.
     """
 
     curve: Curve
     ink: Ink = Ink.LINE_1
     weight: int = LINE_WEIGHT
     dash: tuple[int, int] | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,7 +165,7 @@ class _Plot:
     def lines(self, lines: Sequence[Line]) -> None:
         shown = np.zeros((self.rows, self.columns), dtype=np.uint8)
         weights = np.full((self.rows, self.columns), -1, dtype=np.int8)
-        alone = []
+        alone, marked = [], []
         for line in sorted(lines, key=lambda line: line.weight):
             columns = line.curve.columns(self.view.left, self.view.right, 2 * self.columns).map(self.to_dots)
             dots = trace(columns, DOTS * self.rows, 2 * self.columns)
@@ -172,10 +178,27 @@ class _Plot:
             weights[here] = line.weight
             self.inks[here] = line.ink
             alone.append(self._alone(columns))
+            if line.mark:
+                marked.append((line, here))
         filled = shown > 0
         self.cells[filled] = BRAILLE + shown[filled].astype(np.uint32)
         for rows, at in alone:
             self.cells[rows, at] = ord("•")
+        for number, (line, here) in enumerate(marked):
+            self._mark(line, here, number, len(marked))
+
+    def _mark(self, line: Line, here: npt.NDArray[np.bool_], number: int, count: int) -> None:
+        """Writes the line's mark on it, in other columns than those of the other lines."""
+        columns = np.flatnonzero(here.any(axis=0))
+        if not len(columns):
+            return
+        apart = max(_MARKS_APART, 3 * count)
+        first = apart * (2 * number + 1) // (2 * count)
+        chosen = columns[(columns % apart) == first]
+        for column in chosen if len(chosen) else columns[-1:]:
+            rows = np.flatnonzero(here[:, column])
+            row = rows[len(rows) // 2]
+            self.cells[row, column], self.inks[row, column] = ord(line.mark), line.ink
 
     def _alone(self, columns: Columns) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """The cells of points that no line leads to or from: one dot would hardly be seen."""

@@ -32,8 +32,12 @@ __all__ = ["SMOOTHING", "Axis", "ChartModel", "Drawn", "Reading", "SeriesLike", 
 Axis = Literal["step", "elapsed", "clock", "tokens"]
 SMOOTHING = (0.0, 0.6, 0.9, 0.99)
 _UNITS: dict[Axis, Unit] = {"step": "count", "tokens": "count", "elapsed": "elapsed", "clock": "clock"}
-_DASHES = (None, (6, 2), (3, 3), (2, 4), (1, 2), (8, 4))
+LINES = 10
+"""So many lines have a colour of their own."""
+_DASHES = (None, (6, 2), (3, 3), (2, 4), (1, 2), (8, 4), (5, 1), (4, 4), (2, 2), (1, 5))
 _NARROWEST = 4.0
+_REACH = 100
+"""A line that ends less than this part of the view before the cursor is still read there."""
 
 
 class ChartModel:
@@ -61,12 +65,14 @@ class ChartModel:
     def set_series(self, drawn: Sequence[Drawn]) -> bool:
         """Takes the series over; True if the picture may differ from before."""
         changed = len(drawn) != len(self.traces)
-        if [(d.role, d.label) for d in drawn] != [(t.role, t.label) for t in self.traces]:
-            self.traces = [Trace(d.role, d.label) for d in drawn]
+        if [(d.role, d.label, d.mark) for d in drawn] != [(t.role, t.label, t.mark) for t in self.traces]:
+            self.traces = [Trace(d.role, d.label, d.mark) for d in drawn]
             changed = True
         start = self._start([d.series for d in drawn])
         for trace, each in zip(self.traces, drawn, strict=True):
-            changed = trace.update(each.series, self._positions(each.series, start), self.weight) or changed
+            trace.tokens_per_step, trace.origin = each.tokens_per_step, each.origin
+            x = self._positions(each.series, start, trace)
+            changed = trace.update(each.series, x, self.weight) or changed
         if changed:
             self._keep_up()
         return changed
@@ -80,13 +86,17 @@ class ChartModel:
         """Seconds from the start of the series to an instant."""
         return time - self._start([trace.series for trace in self.traces if trace.series is not None])
 
-    def _positions(self, series: SeriesLike, start: float) -> Positions:
+    def _positions(self, series: SeriesLike, start: float, trace: Trace) -> Positions:
         if self.axis == "clock":
             return series.time
         if self.axis == "elapsed":
-            return series.time - start
-        if self.axis == "tokens" and self.tokens_per_step:
-            return series.step * self.tokens_per_step
+            return series.time - (start if trace.origin is None else trace.origin)
+        if self.axis == "tokens":
+            tokens = trace.tokens_per_step or self.tokens_per_step
+            if tokens:
+                return series.step * tokens
+            if any(other.tokens_per_step for other in self.traces):  # a run without tokens has no place here
+                return np.full(len(series.step), np.nan)
         return series.step
 
     def _reposition(self) -> None:
@@ -94,7 +104,7 @@ class ChartModel:
         start = self._start([trace.series for trace in self.traces if trace.series is not None])
         for trace in self.traces:
             if trace.series is not None:
-                trace.move(self._positions(trace.series, start), self.weight)
+                trace.move(self._positions(trace.series, start, trace), self.weight)
         self._keep_up()
 
     def _keep_up(self) -> None:
@@ -104,9 +114,9 @@ class ChartModel:
             self._move(self.extent[1] - self.window[1])
 
     def _find_starts(self) -> None:
-        """Where attempts begin on the first line; only its new points are looked at."""
+        """Where attempts begin on the line, if there is but one; only its new points are looked at."""
         trace = next(iter(self.live), None)
-        if trace is None or trace.series is None:
+        if trace is None or trace.series is None or len(self.live) > 1:
             self._starts, self._looked_at = [], None
             return
         attempts = trace.series.attempt
@@ -116,9 +126,8 @@ class ChartModel:
         first = max(self._looked_until - 1, 0)
         changes = np.flatnonzero(attempts[first + 1 :] != attempts[first:-1]) + first + 1
         if len(changes):
-            x = self._positions(
-                trace.series, self._start([t.series for t in self.traces if t.series is not None])
-            )
+            start = self._start([t.series for t in self.traces if t.series is not None])
+            x = self._positions(trace.series, start, trace)
             self._starts += [(float(x[index]), int(attempts[index])) for index in changes]
         self._looked_at, self._looked_until = looked_at, len(attempts)
 
@@ -205,8 +214,9 @@ class ChartModel:
         return True
 
     def _narrowest(self) -> float:
-        if self.axis == "tokens" and self.tokens_per_step:
-            return _NARROWEST * self.tokens_per_step
+        if self.axis == "tokens":
+            each = [trace.tokens_per_step for trace in self.traces if trace.tokens_per_step]
+            return _NARROWEST * (self.tokens_per_step or min(each, default=1.0))
         return _NARROWEST if self.axis == "step" else 1.0
 
     def pan(self, share: float) -> bool:
@@ -246,7 +256,8 @@ class ChartModel:
 
     @property
     def axes(self) -> list[Axis]:
-        return ["step", "elapsed", "clock", *(["tokens"] if self.tokens_per_step else [])]  # type: ignore[list-item]
+        tokens = self.tokens_per_step or any(trace.tokens_per_step for trace in self.traces)
+        return ["step", "elapsed", "clock", *(["tokens"] if tokens else [])]  # type: ignore[list-item]
 
     def cycle_axis(self) -> bool:
         """The next axis, looking at the same points."""
@@ -255,12 +266,14 @@ class ChartModel:
         return True
 
     def set_axis(self, axis: Axis) -> None:
+        guide = self._guide
         kept = [
-            self._point(x) for x in (*(self.window or ()), *([] if self.cursor is None else [self.cursor]))
+            self._point(guide, x)
+            for x in (*(self.window or ()), *([] if self.cursor is None else [self.cursor]))
         ]
         self.axis = axis
         self._reposition()
-        moved = [self._position(point) for point in kept]
+        moved = [self._position(guide, point) for point in kept]
         if self.cursor is not None:
             self.cursor = moved.pop() if moved else None
         if self.window is not None:
@@ -269,14 +282,22 @@ class ChartModel:
             if self.follow:
                 self._move(self.extent[1] - ends[-1])
 
-    def _point(self, x: float) -> int | None:
-        """The number of the first line's point nearest to x."""
-        return self.live[0].curve.nearest(x) if self.live else None
+    @property
+    def _guide(self) -> Trace | None:
+        """The line whose points the cursor goes along: of several the one that reaches furthest."""
+        filled = [trace for trace in self.live if len(trace.curve.x)]
+        return max(filled, key=lambda trace: float(trace.curve.x[-1]), default=None)
 
-    def _position(self, point: int | None) -> float | None:
-        return (
-            None if point is None else float(self.live[0].curve.x[min(point, len(self.live[0].curve.x) - 1)])
-        )
+    @staticmethod
+    def _point(guide: Trace | None, x: float) -> int | None:
+        """The number of the line's point nearest to x."""
+        return guide.curve.nearest(x) if guide is not None else None
+
+    @staticmethod
+    def _position(guide: Trace | None, point: int | None) -> float | None:
+        if guide is None or point is None or not len(guide.curve.x):
+            return None
+        return float(guide.curve.x[min(point, len(guide.curve.x) - 1)])
 
     def smooths_like(self, other: ChartModel) -> bool:
         """Whether both have the same axis and smoothing: to look alike is a matter of microseconds then."""
@@ -302,17 +323,18 @@ class ChartModel:
         if self.cursor is not None:
             self.cursor = None
             return True
-        point = self._point(self.view().right)
-        self.cursor = self._position(point)
+        guide = self._guide
+        self.cursor = self._position(guide, self._point(guide, self.view().right))
         return self.cursor is not None
 
     def move_cursor(self, cells: float, columns: int) -> bool:
         """Moves the cursor by about so many cells of a plot that is `columns` wide, at least to the next
         point.
         """
-        if self.cursor is None or not self.live:
+        guide = self._guide
+        if self.cursor is None or guide is None:
             return False
-        view, curve = self.view(), self.live[0].curve
+        view, curve = self.view(), guide.curve
         before = curve.nearest(self.cursor)
         target = curve.nearest(self.cursor + cells * (view.right - view.left) / max(columns, 1))
         if before is None or target is None:
@@ -326,21 +348,27 @@ class ChartModel:
         return target != before
 
     def readings(self) -> list[Reading]:
-        """The points at the cursor, one a live line."""
-        found = []
-        for trace in self.live if self.cursor is not None else []:
-            point = trace.curve.nearest(self.cursor or 0.0)
+        """The points at the cursor, one a live line; of several lines those that reach it."""
+        found: list[Reading] = []
+        if self.cursor is None:
+            return found
+        view, live = self.view(), self.live
+        reach = (view.right - view.left) / _REACH if len(live) > 1 else math.inf
+        for line, trace in enumerate(live):
+            point = trace.curve.nearest(self.cursor)
             if point is None or trace.series is None:
                 continue
+            if not trace.curve.x[0] - reach <= self.cursor <= trace.curve.x[-1] + reach:
+                continue
             start = self._start([trace.series for trace in self.traces if trace.series is not None])
-            x = self._positions(trace.series, start)
+            x = self._positions(trace.series, start, trace)
             index = min(int(np.searchsorted(x, trace.curve.x[point])), len(x) - 1)
             smoothed = None if trace.smoothed is None else float(trace.smoothed.y[point])
             series = trace.series
             found.append(
                 Reading(
                     trace.label, int(series.step[index]), float(trace.curve.y[point]), smoothed,
-                    float(series.time[index]), int(series.attempt[index]),
+                    float(series.time[index]), int(series.attempt[index]), line,
                 )
             )  # fmt: skip
         return found
@@ -355,11 +383,11 @@ class ChartModel:
         """
         lines: list[Line] = []
         for number, trace in enumerate(self.live):
-            ink = Ink(Ink.LINE_1 + number % 6)
-            dash = _DASHES[number % 6] if colourless else None
+            ink = Ink(Ink.LINE_1 + number % LINES)
+            dash = _DASHES[number % LINES] if colourless else None
             if trace.smoothed is not None:
                 lines.append(Line(trace.curve, Ink.RAW, RAW_WEIGHT, (1, 1) if colourless else None))
-            lines.append(Line(trace.shown, ink, LINE_WEIGHT, dash))
+            lines.append(Line(trace.shown, ink, LINE_WEIGHT, dash, trace.mark))
         past = [trace for trace in self.traces if trace.role == "past"]
         lines.extend(
             Line(trace.curve, Ink.PAST, PAST_WEIGHT, (2, 2) if colourless else None) for trace in past

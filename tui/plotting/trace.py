@@ -29,16 +29,24 @@ class SeriesLike(Protocol):
 class Drawn:
     """A series and the part that it plays: a live `line` (the n-th has the n-th colour) or the `past` of a
     run.
+
+    Lines of several runs: `mark` is written on the line, `tokens_per_step` and `origin` (the instant from
+    which elapsed time counts) are this run's own and stand for the chart's.
     """
 
     series: SeriesLike
     role: Literal["line", "past"] = "line"
     label: str = ""
+    mark: str = ""
+    tokens_per_step: float | None = None
+    origin: float | None = None
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One line's point at the cursor. `value` is what was logged, `smoothed` None without smoothing."""
+    """One line's point at the cursor. `value` is what was logged, `smoothed` None without smoothing; `line`
+    is the line's number among the live ones.
+    """
 
     label: str
     step: int
@@ -46,6 +54,7 @@ class Reading:
     smoothed: float | None
     time: float
     attempt: int
+    line: int = 0
 
 
 class Trace:
@@ -54,8 +63,10 @@ class Trace:
     Smoothing goes by the steps whatever the axis, so that a curve doesn't change when only its axis does.
     """
 
-    def __init__(self, role: str, label: str) -> None:
-        self.role, self.label = role, label
+    def __init__(self, role: str, label: str, mark: str = "") -> None:
+        self.role, self.label, self.mark = role, label, mark
+        self.tokens_per_step: float | None = None
+        self.origin: float | None = None
         self.series: SeriesLike | None = None
         self.curve = Curve()
         self._steps = self.curve

@@ -25,15 +25,15 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui import keymap, theme
-from tui.format import clean, duration, truncate
+from tui.format import DASH, clean, duration, truncate
 from tui.i18n import _
 from tui.plotting.figure import Ink, Picture
 from tui.plotting.labels import reading_number, short_number
-from tui.plotting.model import Axis, ChartModel, Drawn, Reading
+from tui.plotting.model import Axis, ChartModel, Drawn, Reading, Trace
+from tui.widgets.line_colours import line_colour
 
 _ZOOM = 0.5
 _PAN = 0.25
-_LINES = ("accent", "warning", "done", "failed", "running", "text")
 _STYLES = {
     Ink.AXIS: "faint", Ink.LABEL: "muted", Ink.MARKER: "muted", Ink.PAST: "faint", Ink.BAD: "bold failed",
     Ink.CURSOR: "bold text",
@@ -160,7 +160,7 @@ class Chart(Widget, can_focus=True):
         else:
             values, rest = [], [(text, "muted") for text in self._modes()]
             if len(self.model.live) > 1:
-                values = [(f"  {clean(t.label)}", _LINES[n % 6]) for n, t in enumerate(self.model.live)]
+                values = [self._legend(number, trace) for number, trace in enumerate(self.model.live)]
             elif self.model.newest is not None:
                 values = [(f"  {short_number(self.model.newest)}", "muted")]
         # A name without room gives up its section and then its end, and not the value.
@@ -169,6 +169,14 @@ class Chart(Widget, can_focus=True):
         if cell_len(title) > room:
             title = truncate(title.partition("/")[2] or title, room)
         return self._fit([(title, style), *values], rest, width)
+
+    @staticmethod
+    def _legend(number: int, trace: Trace) -> Part:
+        """A line's label, and its newest value where the label leaves room for it, as a letter does."""
+        label, series = clean(trace.label), trace.series
+        if trace.mark and series is not None:
+            label += f" {short_number(float(series.value[-1])) if len(series.value) else DASH}"
+        return f"  {label}", line_colour(number)
 
     def _modes(self) -> list[str]:
         model = self.model
@@ -188,8 +196,8 @@ class Chart(Widget, can_focus=True):
         first = readings[0]
         if len(readings) > 1:
             parts = [
-                (f"  {clean(reading.label)} {reading_number(reading.value)}", _LINES[number % 6])
-                for number, reading in enumerate(readings)
+                (f"  {clean(reading.label)} {reading_number(reading.value)}", line_colour(reading.line))
+                for reading in readings
             ]
         else:
             parts = [(f"  {reading_number(first.value)}", "bold text")]
@@ -203,6 +211,8 @@ class Chart(Widget, can_focus=True):
             f"{moment:%m-%d %H:%M:%S}",
             f"+{duration(self.model.elapsed(first.time))}",
         ]
+        if len(self.model.live) > 1:
+            texts = texts[:1]  # the rest is each run's own
         return [*parts, *((f"  {text}", "muted") for text in (*texts, self._attempt_label(first.attempt)))]
 
     @staticmethod
@@ -233,7 +243,7 @@ class Chart(Widget, can_focus=True):
             return theme.style(name) if name else Style.null()
         ink = Ink(int(name[4:]))
         if ink >= Ink.LINE_1:
-            return theme.style(_LINES[ink - Ink.LINE_1])
+            return theme.style(line_colour(ink - Ink.LINE_1))
         if ink == Ink.RAW:
             palette = theme.current()
             behind = Color.parse(palette.background).blend(Color.parse(palette.accent), 0.45)

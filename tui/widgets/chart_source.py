@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from textual.message import Message
 
@@ -40,6 +40,14 @@ class MetricsSource(Protocol):
         """Nothing more is asked."""
 
 
+@runtime_checkable
+class LinesSource(MetricsSource, Protocol):
+    """A source that has several lines for each metric, such as those of several runs."""
+
+    def drawn(self, name: str) -> list[Drawn]:
+        """The lines of a metric, in an order that stays the same."""
+
+
 @dataclass
 class Arrival:
     """What the reading thread hands over for one metric: its series, and a model of them if they are many."""
@@ -72,9 +80,9 @@ def fetch(
     tokens_per_step: float | None,
 ) -> Arrival:
     """The series of a metric; where much is to be prepared, in a model that looks like `leader`."""
-    live = source.series(name)
-    drawn = [Drawn(live), *(Drawn(branch, "past") for branch in source.replaced(name))]
-    points, before = len(live.step), known.points if known is not None else 0
+    drawn = _drawn(source, name)
+    points = sum(len(each.series.step) for each in drawn if each.role == "line")
+    before = known.points if known is not None else 0
     differs = known is not None and leader is not None and not known.smooths_like(leader)
     if points - before <= LARGE and not (differs and points > LARGE):
         return Arrival(drawn, None)
@@ -84,3 +92,10 @@ def fetch(
         model.look_like(leader)
     model.set_series(drawn)
     return Arrival(drawn, model)
+
+
+def _drawn(source: MetricsSource, name: str) -> list[Drawn]:
+    """The lines of a metric: those that a source of several runs gives, or the one of a run and its past."""
+    if isinstance(source, LinesSource):
+        return source.drawn(name)
+    return [Drawn(source.series(name)), *(Drawn(branch, "past") for branch in source.replaced(name))]
