@@ -36,7 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
     orphaned = _watch_parent(parent)
     devices = _devices(options)
     try:
-        if options.devices:
+        if options.record is not None:
+            with options.record.open("a", encoding="utf-8") as file, contextlib.redirect_stdout(file):
+                _sample(options, devices, orphaned)
+        elif options.devices:
             _print_devices(options.node, devices)
         else:
             _sample(options, devices, orphaned)
@@ -83,8 +86,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--directory", type=Path, metavar="DIR", help="tell its file system's free space")
     parser.add_argument("--count", type=int, metavar="N", help="end after N samples")
     parser.add_argument("--node", default=platform.node(), help="the name that this machine goes by")
-    parser.add_argument("--pcie", action="store_true", help="read PCIe traffic too (40 ms a device)")
+    parser.add_argument(
+        "--pcie", action="store_true", help="measure PCIe traffic where the driver doesn't count it"
+    )
     parser.add_argument("--devices", action="store_true", help="accelerators only, one line, at once")
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="FILE",
+        help="append the samples to a file, which HEADNODE_SIMULATE_GPUS=FILE plays back",
+    )
     parser.add_argument("--no-gpus", dest="gpus", action="store_false", help="host only; NVML isn't loaded")
     return parser
 

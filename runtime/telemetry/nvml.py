@@ -11,42 +11,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import psutil
-
 from runtime.telemetry.cards import nvidia_cards
 from runtime.telemetry.nvml_calls import (
     GPU_IS_LOST,
-    NOT_SUPPORTED,
     DeviceLost,
     NvmlCalls,
-    count,
     error_code,
-    number,
-    percent,
     reason,
     text,
 )
+from runtime.telemetry.nvml_device import DeviceReader
 from runtime.telemetry.nvml_processes import ProcessReader
+from runtime.telemetry.nvml_traffic import TrafficReader
 from runtime.telemetry.problems import Problem, problem_of_code
 from runtime.telemetry.sample import DeviceSample
 
-# Bits of nvmlDeviceGetCurrentClocksEventReasons that mean "slower than it could be". Left out: idle,
-# clocks that somebody chose, display.
-THROTTLE = {
-    0x04: "sw_power_cap",
-    0x08: "hw_slowdown",
-    0x10: "sync_boost",
-    0x20: "sw_thermal",
-    0x40: "hw_thermal",
-    0x80: "hw_power_brake",
-}
-_TEMPERATURE_GPU = 0
-_CLOCK_SM = 1
-_CLOCK_MEMORY = 2
-_ECC_UNCORRECTED = 1
-_ECC_SINCE_LOADED = 0
-_PCIE_SENT = 0
-_PCIE_RECEIVED = 1
 _RETRY_SECONDS = 30.0
 
 
@@ -64,7 +43,7 @@ class NvmlSource:
         same_pid_namespace: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`module` stands in for pynvml. `pcie`: also read PCIe traffic, which takes 40 ms a device.
+        """`module` stands in for pynvml. `pcie`: measure PCIe traffic, in a thread, where it isn't counted.
 
         `same_pid_namespace`: whether NVML's pids are this process's; found out when None.
         """
@@ -74,6 +53,8 @@ class NvmlSource:
         self._clock = clock
         self._calls: NvmlCalls | None = None
         self._processes: ProcessReader | None = None
+        self._traffic: TrafficReader | None = None
+        self._reader: DeviceReader | None = None
         self._known: dict[int, tuple[str | None, str | None]] = {}  # by index; told of a lost device too
         self._retry_at = float("-inf")
         self.problem: Problem | None = None
@@ -89,13 +70,20 @@ class NvmlSource:
                 self._fail(calls, error)
                 return []
             devices = len(self._known)
-        samples = [self._device(calls, index) for index in range(devices)]
-        if self._processes is not None:
-            self._processes.forget({p.pid for sample in samples for p in sample.processes or ()})
+        assert self._reader is not None
+        assert self._processes is not None
+        # A device that the driver no longer counts stays in the list, as lost.
+        devices = max(devices, len(self._known))
+        samples = [s for index in range(devices) for s in self._device(calls, self._reader, index)]
+        self._processes.forget({p.pid for sample in samples for p in sample.processes or ()})
+        if not samples:
+            self.problem = Problem("no_device")
         return samples
 
     def close(self) -> None:
         calls, self._calls = self._calls, None
+        if self._traffic is not None:
+            self._traffic.close()
         if calls is not None:
             try:
                 calls.module.nvmlShutdown()
@@ -126,6 +114,8 @@ class NvmlSource:
             return None
         self._calls = calls
         self._processes = ProcessReader(calls, same_namespace=self._same_namespace)
+        self._traffic = TrafficReader(calls, pcie=self._pcie, clock=self._clock)
+        self._reader = DeviceReader(calls, self._processes, self._traffic, self._clock)
         self.problem = None
         return calls
 
@@ -139,17 +129,17 @@ class NvmlSource:
     def _problem(error: Exception) -> Problem:
         return problem_of_code(error_code(error), reason(error), card=nvidia_cards() > 0)
 
-    def _device(self, calls: NvmlCalls, index: int) -> DeviceSample:
+    def _device(self, calls: NvmlCalls, reader: DeviceReader, index: int) -> list[DeviceSample]:
         try:
             handle, code = calls.ask("nvmlDeviceGetHandleByIndex", index)
             if code == 0:
                 self._known[index] = self._names(calls, index, handle)
-                return self._read(calls, index, handle)
+                return reader.read(index, handle, *self._known[index])
             state = "unreadable"
         except DeviceLost:
             state = "lost"
         uuid, name = self._known.get(index, (None, None))
-        return DeviceSample(index=index, uuid=uuid, name=name, state=state)
+        return [DeviceSample(index=index, uuid=uuid, name=name, state=state)]
 
     def _names(self, calls: NvmlCalls, index: int, handle: Any) -> tuple[str | None, str | None]:
         """A device's UUID and name. The name is asked for once: it can't change while the UUID stays."""
@@ -158,64 +148,3 @@ class NvmlSource:
         if known_name is not None and uuid is not None and uuid == known_uuid:
             return uuid, known_name
         return uuid, text(calls.value("nvmlDeviceGetName", handle))
-
-    def _read(self, calls: NvmlCalls, index: int, handle: Any) -> DeviceSample:
-        uuid, name = self._known[index]
-        ask = calls.value
-        rates = ask("nvmlDeviceGetUtilizationRates", handle)
-        used, total, unified = _memory(calls, handle)
-        mig = ask("nvmlDeviceGetMigMode", handle)
-        return DeviceSample(
-            index=index,
-            uuid=uuid,
-            name=name,
-            utilization=percent(getattr(rates, "gpu", None)),
-            memory_utilization=percent(getattr(rates, "memory", None)),
-            memory_used=used,
-            memory_total=total,
-            unified=unified,
-            power=number(ask("nvmlDeviceGetPowerUsage", handle), 1e-3),
-            power_limit=number(ask("nvmlDeviceGetEnforcedPowerLimit", handle), 1e-3),
-            temperature=number(ask("nvmlDeviceGetTemperature", handle, _TEMPERATURE_GPU)),
-            sm_clock=number(ask("nvmlDeviceGetClockInfo", handle, _CLOCK_SM)),
-            memory_clock=number(ask("nvmlDeviceGetClockInfo", handle, _CLOCK_MEMORY)),
-            max_sm_clock=number(ask("nvmlDeviceGetMaxClockInfo", handle, _CLOCK_SM)),
-            fan=percent(ask("nvmlDeviceGetFanSpeed", handle)),
-            throttle=_throttle(calls, handle),
-            ecc_errors=count(ask("nvmlDeviceGetTotalEccErrors", handle, _ECC_UNCORRECTED, _ECC_SINCE_LOADED)),
-            mig=bool(mig[0]) if isinstance(mig, (list, tuple)) and mig else None,
-            pcie_received=_pcie(calls, handle, _PCIE_RECEIVED) if self._pcie else None,
-            pcie_sent=_pcie(calls, handle, _PCIE_SENT) if self._pcie else None,
-            processes=self._processes.read(handle) if self._processes is not None else None,
-        )
-
-
-def _memory(calls: NvmlCalls, handle: Any) -> tuple[int | None, int | None, bool]:
-    """Bytes used, bytes in all, and whether both are the host's.
-
-    Version 2 of the call first, since version 1 counts the driver's reserve as used. A board without
-    memory of its own (not supported, or a total of 0) shares the host's.
-    """
-    version = getattr(calls.module, "nvmlMemory_v2", None)
-    memory, code = None, -1
-    if version is not None:
-        memory, code = calls.ask("nvmlDeviceGetMemoryInfo", handle, version)
-    if code not in (0, NOT_SUPPORTED):  # an older library or module lacks version 2
-        memory, code = calls.ask("nvmlDeviceGetMemoryInfo", handle)
-    total = count(getattr(memory, "total", None))
-    if code == NOT_SUPPORTED or (code == 0 and total == 0):
-        host = psutil.virtual_memory()
-        return host.total - host.available, host.total, True
-    return count(getattr(memory, "used", None)), total, False
-
-
-def _throttle(calls: NvmlCalls, handle: Any) -> list[str] | None:
-    reasons = count(calls.value("nvmlDeviceGetCurrentClocksEventReasons", handle))
-    if reasons is None:  # from before the call was renamed
-        reasons = count(calls.value("nvmlDeviceGetCurrentClocksThrottleReasons", handle))
-    return None if reasons is None else [code for bit, code in THROTTLE.items() if reasons & bit]
-
-
-def _pcie(calls: NvmlCalls, handle: Any, direction: int) -> int | None:
-    kibibytes = count(calls.value("nvmlDeviceGetPcieThroughput", handle, direction))  # KB/s over 20 ms
-    return None if kibibytes is None else kibibytes * 1024

@@ -7,6 +7,7 @@ counts as a disagreement.
 
 from __future__ import annotations
 
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ class ProcessReader:
         self._calls = calls
         self._versions = [name for name in _VERSIONS if calls.has(name)]
         self._same_namespace = _in_initial_namespace() if same_namespace is None else same_namespace
-        self._names: dict[int, tuple[str | None, str | None]] = {}
+        self._names: dict[int, tuple[str | None, str | None, str | None]] = {}
+        self._users: dict[int, str] = {}
 
     def read(self, handle: Any) -> list[DeviceProcess] | None:
         """None when the driver doesn't tell. Raises DeviceLost."""
@@ -55,8 +57,21 @@ class ProcessReader:
         if not self._same_namespace:
             return DeviceProcess(pid, memory)
         if pid not in self._names:
-            self._names[pid] = (_name(pid), _run(pid))
+            self._names[pid] = (_name(pid), _run(pid), self._user(pid))
         return DeviceProcess(pid, memory, *self._names[pid])
+
+    def _user(self, pid: int) -> str | None:
+        """Whose process it is; the number where the machine has no name for it."""
+        try:
+            uid = Path(f"/proc/{pid}").stat().st_uid
+        except OSError:
+            return None
+        if uid not in self._users:
+            try:
+                self._users[uid] = pwd.getpwuid(uid).pw_name
+            except KeyError:
+                self._users[uid] = str(uid)
+        return self._users[uid]
 
 
 def _plausible(answer: Any) -> bool:

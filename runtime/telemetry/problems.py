@@ -10,7 +10,14 @@ from runtime.messages import N_, Message
 
 _SENTENCES = {
     "no_card": N_("no NVIDIA device in this machine"),
-    "no_driver": N_("an NVIDIA device is there, but no driver: install the NVIDIA driver, then reboot"),
+    "no_device": N_(
+        "the NVIDIA driver shows no device here: in a container, start it with --gpus all; else look into "
+        "dmesg for NVRM"
+    ),
+    "no_driver": N_(
+        "an NVIDIA device is there, but no driver: install the NVIDIA driver and reboot, or in a container, "
+        "start it with --gpus all"
+    ),
     "not_loaded": N_("the NVIDIA driver is installed but not loaded: sudo modprobe nvidia, or reboot"),
     "version_mismatch": N_(
         "the NVIDIA driver was updated, and the old one is still loaded: reboot, or reload the nvidia "

@@ -18,7 +18,14 @@ NAMES = {
     "reasons": "nvmlDeviceGetCurrentClocksEventReasons",
     "ecc": "nvmlDeviceGetTotalEccErrors",
     "mig": "nvmlDeviceGetMigMode",
-    "pcie": "nvmlDeviceGetPcieThroughput",
+    "slowdown": "nvmlDeviceGetTemperatureThreshold",
+    "rows": "nvmlDeviceGetRemappedRows",
+    "persistence": "nvmlDeviceGetPersistenceMode",
+    "generation": "nvmlDeviceGetCurrPcieLinkGeneration",
+    "width": "nvmlDeviceGetCurrPcieLinkWidth",
+    "max_generation": "nvmlDeviceGetMaxPcieLinkGeneration",
+    "max_width": "nvmlDeviceGetMaxPcieLinkWidth",
+    "link": "nvmlDeviceGetNvLinkState",
     "processes": "nvmlDeviceGetComputeRunningProcesses_v3",
 }
 GIB = 1 << 30
@@ -76,7 +83,7 @@ class FakeNvml:
         if override is not None:
             return override(handle, version)
         used = 10 * GIB if version is None else 9 * GIB  # version 1 counts the reserve as used
-        return SimpleNamespace(total=80 * GIB, used=used, free=70 * GIB)
+        return SimpleNamespace(total=80 * GIB, used=used, free=70 * GIB, reserved=GIB)
 
     def _override(self, handle: int, name: str, *arguments: object) -> tuple[bool, Any]:
         override = self.overrides.get(handle, {}).get(name)
@@ -98,11 +105,18 @@ class FakeNvml:
             "power_limit": 700_000,
             "temperature": 64,
             "clock": 1980 if arguments == (1,) else 2619,
-            "max_clock": 1980,
+            "max_clock": 1980 if arguments == (1,) else 2619,
             "fan": 30,
             "reasons": 0x05,
-            "ecc": 0,
+            "ecc": 0 if arguments[1:] == (0,) else 4,
             "mig": [0, 0],
-            "pcie": 1000,
+            "slowdown": 87,
+            "rows": (1, 2, 0, 0),
+            "persistence": 1,
+            "generation": 4,
+            "width": 16,
+            "max_generation": 5,
+            "max_width": 16,
+            "link": 1,
             "processes": [SimpleNamespace(pid=4242 + handle, usedGpuMemory=8 * GIB)],
         }[key]

@@ -17,6 +17,10 @@ from runtime.telemetry.sample import DeviceProcess, DeviceSample
 from .fake_nvml import GIB, NAMES, FakeNvml, lost, not_supported, undecodable
 
 
+def _user() -> str:
+    return psutil.Process().username()
+
+
 def source(fake: Any, **options: Any) -> NvmlSource:
     options.setdefault("same_pid_namespace", False)
     return NvmlSource(fake, **options)
@@ -33,16 +37,28 @@ def test_eight_devices_are_read_with_their_units() -> None:
         memory_utilization=40.0,
         memory_used=9 * GIB,
         memory_total=80 * GIB,
+        memory_reserved=GIB,
         power=612.345,
         power_limit=700.0,
         temperature=64.0,
+        slowdown_temperature=87.0,
         sm_clock=1980.0,
         memory_clock=2619.0,
         max_sm_clock=1980.0,
+        max_memory_clock=2619.0,
         fan=30.0,
         throttle=["sw_power_cap"],
         ecc_errors=0,
+        ecc_errors_ever=4,
+        remapped_rows=2,
+        remap_failed=False,
         mig=False,
+        persistence=True,
+        pcie_generation=4,
+        pcie_width=16,
+        max_pcie_generation=5,
+        max_pcie_width=16,
+        nvlinks=18,
         processes=[DeviceProcess(4245, 8 * GIB)],
     )
 
@@ -51,9 +67,9 @@ def test_eight_devices_are_read_with_their_units() -> None:
 @pytest.mark.parametrize("name", sorted(NAMES.values()))
 def test_one_failing_call_costs_its_own_value_only(name: str, fault: Any) -> None:
     fake = FakeNvml(1)
-    whole = source(fake, pcie=True).sample()[0]
+    whole = source(fake).sample()[0]
     fake.overrides[0] = {name: fault}
-    device = source(fake, pcie=True).sample()[0]
+    device = source(fake).sample()[0]
     changed = {
         field.name for field in fields(device) if getattr(device, field.name) != getattr(whole, field.name)
     }
@@ -68,7 +84,8 @@ def test_a_device_that_supports_nothing_has_no_values_and_no_zeros() -> None:
     device = source(fake).sample()[0]
     values = {field.name: getattr(device, field.name) for field in fields(device)}
     known = {name: value for name, value in values.items() if value is not None}
-    assert set(known) == {"index", "state", "memory_used", "memory_total", "unified", "simulated"}
+    memory = {"memory_used", "memory_total", "memory_reserved", "unified"}  # a call that isn't in NAMES
+    assert set(known) == {"index", "state", "simulated"} | memory
 
 
 def test_a_lost_device_keeps_its_name_and_the_others_stay() -> None:
@@ -127,6 +144,7 @@ def test_a_driver_that_comes_back_is_opened_again_after_a_while() -> None:
 def test_another_module_called_pynvml_is_refused_with_the_fix() -> None:
     nvml = source(SimpleNamespace(nvmlInit=lambda: None))
     assert nvml.sample() == []
+    assert nvml.problem is not None
     assert "nvidia-ml-py" in str(nvml.problem)
     assert "pip" in str(nvml.problem)
 
@@ -218,7 +236,7 @@ def test_the_run_of_a_process_is_read_from_its_environment() -> None:
     finally:
         child.kill()
         child.wait()
-    assert processes == [DeviceProcess(child.pid, GIB, "sleep", "20261124-073012-demo-1f00")]
+    assert processes == [DeviceProcess(child.pid, GIB, "sleep", "20261124-073012-demo-1f00", _user())]
 
 
 def test_an_old_module_with_the_deprecated_name_still_tells_throttling() -> None:
