@@ -70,6 +70,8 @@ def command_of(profile: Profile, workspace: Workspace, resume: Mapping[str, Any]
         limits={
             "max_restarts": launch.max_restarts,
             "restart_delay": launch.restart_delay,
+            "restart_backoff": launch.restart_backoff,
+            "restart_delay_max": launch.restart_delay_max,
             "stop_grace": launch.stop_grace,
             "kill_grace": launch.kill_grace,
             "hang": {phase: launch.hang.limit(phase) for phase in PHASES},

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from runtime.launch.limits import AUTO, Setting
+
 Status = Literal["none", "alive", "gone", "unknown"]
 """none: never started; unknown: on a host, boot or namespace that can't be asked from here."""
 
@@ -24,13 +26,16 @@ longest step, evaluation or save seen."""
 
 @dataclass(frozen=True)
 class Limits:
-    """The profile's `launch` numbers that decide; all times in seconds, `None` in `hang` means no limit."""
+    """The profile's `launch` numbers that decide; all times in seconds, `None` in `hang` means no limit,
+    `auto` one that is learned."""
 
     max_restarts: int = 0
     restart_delay: float = 1.0
+    restart_backoff: float = 2.0
+    restart_delay_max: float = 300.0
     stop_grace: float = DEFAULT_STOP_GRACE
     kill_grace: float = 10.0
-    hang: Mapping[str, float | None] = field(default_factory=dict)
+    hang: Mapping[str, Setting] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Limits:
@@ -40,9 +45,16 @@ class Limits:
         return cls(
             max_restarts=int(value.get("max_restarts", default.max_restarts)),
             restart_delay=float(value.get("restart_delay", default.restart_delay)),
+            restart_backoff=float(
+                value.get("restart_backoff", 1.0)
+            ),  # those before it waited the same each time
+            restart_delay_max=float(value.get("restart_delay_max", default.restart_delay_max)),
             stop_grace=float(value.get("stop_grace", default.stop_grace)),
             kill_grace=float(value.get("kill_grace", default.kill_grace)),
-            hang={str(phase): None if limit is None else float(limit) for phase, limit in hang.items()},
+            hang={
+                str(phase): limit if limit is None or limit == AUTO else float(limit)
+                for phase, limit in hang.items()
+            },
         )
 
     def grace(self, longest: float) -> float:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.launch.evidence import AgentEvidence, Escalation, Evidence, Limits, RankEvidence, Request, Status
+from runtime.launch.limits import Longest, Pace, join
 from runtime.launch.local import LocalEngine
+from runtime.launch.pace import read_pace
 from runtime.launch.processes import stat_of
 from runtime.launch.rank_environment import Command
 from runtime.launch.watch import RankClock
@@ -80,6 +82,7 @@ class Gatherer:
         self._agent_log = JsonlTail(self._files.agent_log(self._engine.node))
         self._ranks = {}
         self._longest_save = 0.0
+        self._known_pace = read_pace(self._run, attempt)
         self._empty_since: float | None = None
         self._ended_since: float | None = None
         self._boots: dict[str, str] = {}
@@ -97,6 +100,11 @@ class Gatherer:
     def longest(self) -> float:
         """The longest step, evaluation or save of this attempt so far, in seconds."""
         return max([self._longest_save, *(rank.clock.longest for rank in self._ranks.values())])
+
+    @property
+    def pace(self) -> dict[str, Longest]:
+        """The longest silences by phase, of all ranks and of attempts like this one."""
+        return join(self._known_pace, *(rank.clock.pace for rank in self._ranks.values()))
 
     def heartbeat_of(self, rank: int) -> tuple[str | None, int | None]:
         """Phase and step of a rank, as last seen."""
@@ -129,8 +137,9 @@ class Gatherer:
             self._read_agent_log(now)
         self._agent_gone = agent.status == "gone"
         self._seen_alive = self._seen_alive or agent.status == "alive"
+        pace = self.pace
         ranks = tuple(
-            self._look(rank, now) for rank in sorted(self._ranks.values(), key=lambda rank: rank.rank)
+            self._look(rank, now, pace) for rank in sorted(self._ranks.values(), key=lambda rank: rank.rank)
         )
         self._last = ranks
         left = self._scan(now, ranks, agent, standing)
@@ -201,7 +210,7 @@ class Gatherer:
         identity = self._engine.agent_identity
         return identity is not None and identity.boot_id != boot_id()
 
-    def _look(self, rank: _Rank, now: float) -> RankEvidence:
+    def _look(self, rank: _Rank, now: float, pace: Pace) -> RankEvidence:
         rank.clock.look(now, read_heartbeat(self._files.heartbeat(rank.rank)))
         beat = rank.clock.beat
         status = self._status(rank, now)
@@ -227,7 +236,7 @@ class Gatherer:
             phase=beat.phase if beat is not None else None,
             step=beat.step if beat is not None else None,
             quiet=rank.clock.quiet(now),
-            limit=rank.clock.limit(self._limits.hang) if not ended else None,
+            limit=rank.clock.limit(self._limits.hang, pace) if not ended else None,
             process_state=self._process_state(rank) if not ended and rank.clock.quiet(now) > 1.0 else "",
         )
 

@@ -26,6 +26,7 @@ from runtime.launch.gather import Gatherer, Standing
 from runtime.launch.handover import Handover
 from runtime.launch.local import LocalEngine
 from runtime.launch.narrator import Narrator
+from runtime.launch.pace import PaceWriter
 from runtime.launch.processes import verify_gone
 from runtime.launch.reconcile import reconcile
 from runtime.launch.sampler import TelemetryChild
@@ -65,6 +66,7 @@ class Supervisor:
         self._narrator = Narrator(self._chronicle, self._gatherer, self._summary, self._executor)
         self._narrator.adopt(record.attempt, handover.events)
         self._telemetry = TelemetryChild(run, self._engine.node, os.environ)
+        self._pace = PaceWriter()
         self._next_summary = 0.0
         self._complaint = ""
         self._poller = select.poll()
@@ -125,6 +127,8 @@ class Supervisor:
         if evidence.now >= self._next_summary:
             self._next_summary = evidence.now + SUMMARY_PERIOD
             self._chronicle.check_epoch()
+            record = self._chronicle.record
+            self._pace.keep(self._chronicle.run.attempt(record.attempt), record.attempt, self._gatherer.pace)
             phase, step = self._gatherer.heartbeat_of(0)
             self._chronicle.change(summary=self._summary.poll(phase, step))
             checkpoint = self._summary.summary.checkpoint

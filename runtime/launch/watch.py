@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runtime.launch.limits import AUTO, DEFAULTS, Longest, Pace, Setting, limit_of
 from runtime.run.heartbeat import Heartbeat
 
 FREEZE = 5.0
@@ -27,6 +28,7 @@ class RankClock:
         self._beats = 0
         self.beat: Heartbeat | None = None
         self.longest = 0.0
+        self.pace: dict[str, Longest] = {}
 
     def look(self, now: float, beat: Heartbeat | None) -> None:
         """Takes note of a heartbeat; None where there is none yet."""
@@ -52,6 +54,8 @@ class RankClock:
 
     def _learn(self, now: float, beat: Heartbeat) -> None:
         before = self.beat.phase if self.beat is not None else None
+        if before is not None:
+            self.pace[before] = self.pace.get(before, Longest()).with_one(now - self._since)
         if before == "step":
             self.longest = max(self.longest, now - self._since)
         if before != beat.phase:
@@ -63,11 +67,14 @@ class RankClock:
         """Seconds since the rank last got on."""
         return now - self._since
 
-    def limit(self, limits: Mapping[str, float | None]) -> float | None:
-        """Seconds that it may be quiet now; None where there is no limit."""
+    def limit(self, limits: Mapping[str, Setting], pace: Pace) -> float | None:
+        """Seconds that it may be quiet now, where all ranks (and attempts before) have shown `pace`; None
+        where
+        there is no limit."""
         if self._job != "command":
-            return limits.get(self.beat.phase if self.beat is not None else "import")
+            phase = self.beat.phase if self.beat is not None else "import"
+            return limit_of(phase, limits.get(phase), pace)
         limit = limits.get("step")
         if limit is None or self._beats < 2:
             return None
-        return max(limit, COMMAND_FACTOR * self.longest)
+        return max(DEFAULTS["step"] if limit == AUTO else float(limit), COMMAND_FACTOR * self.longest)

@@ -78,6 +78,15 @@ class AttemptDirectory:
         """What rank `rank` reports to the supervisor."""
         return self.path / f"report-{rank}.jsonl"
 
+    @property
+    def pace(self) -> Path:
+        """The longest silence of each phase, as its supervisor saw it."""
+        return self.path / "pace.json"
+
+    def stack(self, rank: int) -> Path:
+        """Where rank `rank` stood when the attempt hung."""
+        return self.path / f"stack-{rank}.txt"
+
     def agent(self, node: str) -> Path:
         """The agent of a node and its ranks' identities."""
         return self.path / f"agent-{node}.json"

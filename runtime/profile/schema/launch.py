@@ -6,7 +6,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from runtime.messages import N_
@@ -51,33 +58,48 @@ def _environment_name(name: str) -> str:
 
 EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
-Limit = Seconds | None
+
+
+def _or_auto(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """`auto`, or what the type itself says; so an error is about the key, as a union's is not."""
+    return value if value == AUTO else handler(value)
+
+
+AUTO: Any = "auto"
+Limit = Annotated[Seconds, WrapValidator(_or_auto), PlainSerializer(lambda value: value)] | None
+"""Seconds, `auto`, or None for no limit."""
 
 
 class Hang(Section):
-    """How long a phase may go on without a step forward, in seconds; None means without limit."""
+    """How long a phase may go on without a step forward, in seconds; None means without limit.
 
-    import_: Limit = Field(600.0, alias="import")
-    load: Limit = 3600.0
-    compile: Limit = 1800.0
-    step: Limit = 600.0
-    evaluate: Limit = 1800.0
-    checkpoint: Limit = 900.0
-    finish: Limit = 600.0
+    `auto`: learned from the run itself. Until a phase has been seen import 600, load 3600, compile 1800,
+    step 600, evaluate 1800, checkpoint 900, finish 600; then 10 × the longest seen, for steps at least 120,
+    for evaluations and saves at least 300.
+    """
 
-    def limit(self, phase: str) -> float | None:
-        """The limit of the phase as heartbeats name it (`import`, `load`, …), in seconds; None for an unknown
-        one."""
+    import_: Limit = Field(AUTO, alias="import")
+    load: Limit = Field(AUTO)
+    compile: Limit = Field(AUTO)
+    step: Limit = Field(AUTO)
+    evaluate: Limit = Field(AUTO)
+    checkpoint: Limit = Field(AUTO)
+    finish: Limit = Field(AUTO)
+
+    def limit(self, phase: str) -> float | Literal["auto"] | None:
+        """The limit of the phase as heartbeats name it (`import`, `load`, …), in seconds, or `auto`; None for
+        an unknown one."""
         value = getattr(self, "import_" if phase == "import" else phase, None)
-        return value if isinstance(value, float | int) else None
+        return value if isinstance(value, float | int) or value == "auto" else None
 
 
 class Launch(Section):
     """Where and how the processes run.
 
     `processes` default to one for each of `gpus`, else 1. `restart_delay`, `stop_grace` and `kill_grace` in
-    seconds. `secrets` are names of environment variables that are passed through; their values are never
-    written.
+    seconds. After a failure the next attempt waits `restart_delay`, and `restart_backoff` times as long after
+    each further one without progress in between, at most `restart_delay_max`. `secrets` are names of
+    environment variables that are passed through; their values are never written.
     """
 
     engine: Annotated[Literal["local"], available_later("ssh", "slurm")] = "local"
@@ -86,6 +108,8 @@ class Launch(Section):
     gpus: Annotated[tuple[Natural, ...], Listed, Field(min_length=1, max_length=1024)] | None = None
     max_restarts: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     restart_delay: Annotated[float, Field(ge=0, le=31_536_000)] = 1.0
+    restart_backoff: Annotated[float, Field(ge=1, le=1000)] = 2.0
+    restart_delay_max: Annotated[float, Field(ge=0, le=31_536_000)] = 300.0
     stop_grace: Seconds = 60.0
     kill_grace: Seconds = 10.0
     hang: Hang = Hang.model_validate({})
