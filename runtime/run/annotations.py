@@ -16,7 +16,13 @@ from typing import Any
 from runtime.run.files import ForeignSchema, number, read_json, write_json_atomic
 from runtime.run.layout import RunDirectory
 
+_TAG = re.compile(r"\w[^\s,\"“”()（）]*")
+ARCHIVED = "archived.json"
 _PROTECTED = re.compile(r"protected-(\d{8,})\.json")
+
+
+LONGEST_TAG, LONGEST_NOTE = 64, 4096
+"""Characters."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,28 @@ class Note:
     text: str
     by: str
     time: float
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What people have added to a run, as a list shows it: `tags` in order of name, `notes` oldest first."""
+
+    tags: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    archived: bool = False
+
+
+NOTHING = Annotations()
+
+
+def user_name() -> str:
+    """Who a fact is from, when nobody else is named: the user of this process."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without an entry
+        return str(os.getuid())
 
 
 def _write(path: Path, **fact: Any) -> None:
@@ -68,6 +96,20 @@ def protected_steps(run: RunDirectory) -> frozenset[int]:
     return frozenset(int(match[1]) for name in _names(run) if (match := _PROTECTED.fullmatch(name)))
 
 
+def read_annotations(run: RunDirectory) -> Annotations:
+    """Tags, notes and whether it is archived. Never raises: what can't be read isn't there."""
+    names = _names(run)
+    if not names:
+        return NOTHING
+    return Annotations(tuple(tags(run)), tuple(notes(run)), ARCHIVED in names)
+
+
+def valid_tag(name: str) -> bool:
+    """Whether this can be a tag: one printable word of at most 64 characters that begins with a letter, digit
+    or underscore, and has no quotes, commas or parentheses, so that a filter can name it."""
+    return len(name) <= LONGEST_TAG and _TAG.fullmatch(name) is not None and name.isprintable()
+
+
 def tag(run: RunDirectory, name: str, on: bool = True, by: str = "") -> None:
     """Puts a tag (any short text) on a run, or takes it off."""
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]
@@ -96,6 +138,17 @@ def remove_note(run: RunDirectory, note_id: str) -> None:
     (run.annotations / f"note-{note_id}.json").unlink(missing_ok=True)
 
 
+def set_note(run: RunDirectory, text: str, by: str = "") -> None:
+    """Puts this note in the place of the newest one; an empty text takes that one away."""
+    before = notes(run)
+    if before and before[-1].text == text:
+        return
+    if text:
+        add_note(run, text, by)
+    if before:
+        remove_note(run, before[-1].id)
+
+
 def notes(run: RunDirectory) -> list[Note]:
     """The run's notes, oldest first."""
     return [
@@ -107,7 +160,7 @@ def notes(run: RunDirectory) -> list[Note]:
 
 def archive(run: RunDirectory, on: bool = True, by: str = "") -> None:
     """Marks a run as archived (lists leave it out), or lifts that."""
-    path = run.annotations / "archived.json"
+    path = run.annotations / ARCHIVED
     if on:
         _write(path, fact="archived", by=by)
     else:
@@ -116,4 +169,4 @@ def archive(run: RunDirectory, on: bool = True, by: str = "") -> None:
 
 def archived(run: RunDirectory) -> bool:
     """Whether the run is archived."""
-    return (run.annotations / "archived.json").exists()
+    return (run.annotations / ARCHIVED).exists()

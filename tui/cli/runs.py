@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from runtime.run.files import read_bytes
@@ -9,6 +10,7 @@ from runtime.run.jsontext import parse_object
 from runtime.run.record import RunRecord, record_from_json
 from tui import describe
 from tui.cli import describing
+from tui.cli.filtering import filter_help, parsed_filter, with_record
 from tui.cli.parser import Parser, add_common, add_run
 from tui.cli.table import Column, Table, fields
 from tui.format import count, loss, number, rate, size
@@ -26,14 +28,17 @@ def ls_arguments(parser: Parser) -> None:
             ("headnode ls", _("the 30 newest runs")),
             ("headnode ls --active", _("what is under way")),
             ("headnode ls --state failed --all", _("every failed run")),
+            ("headnode ls --filter 'tag:baseline loss<2.5 age<7d'", _("a filter, as in the panel")),
             ("headnode ls --json | jq -r '.[].run_id'", _("for scripts: each run's run.json")),
         ],
         _("Next: headnode show RUN, headnode logs RUN -f."),
     )
+    parser.epilog = f"{parser.epilog}\n\n{filter_help()}"
     from runtime.run.record import STATES
 
     parser.add_argument("--active", action="store_true", help=_("only runs that aren't over"))
     parser.add_argument("--state", choices=STATES, metavar="STATE", help=_("only runs in this state"))
+    parser.add_argument("--filter", metavar="FILTER", help=_("only runs that match; see below"))
     parser.add_argument("--all", action="store_true", help=_("all of them, not only the 30 newest"))
     parser.add_argument("-q", "--quiet", action="store_true", help=_("ids only"))
     add_common(parser, json=_("print each run's run.json, as an array"))
@@ -57,11 +62,14 @@ def _records(context: Context, limit: int | None) -> list[tuple[dict[str, Any], 
     """The records that are asked for, as they stand in run.json and as read."""
     from runtime.run.record import ACTIVE
 
-    options = context.options
+    options, now = context.options, time.time()
+    wanted = parsed_filter(options.filter or "")
     found: list[tuple[dict[str, Any], RunRecord]] = []
     for run in context.workspace.runs():
         raw = _raw(run)
         record = record_from_json(raw, run)
+        if not wanted.matches(with_record(run, record), now):
+            continue
         if (options.active and record.state not in ACTIVE) or options.state not in (None, record.state):
             continue
         found.append((raw, record))
@@ -110,7 +118,7 @@ def _table(records: list[RunRecord]) -> Table:
 
 def _nothing(context: Context) -> None:
     options = context.options
-    if options.active or options.state:
+    if options.active or options.state or options.filter:
         context.out.line(_("No such run in {workspace}.").format(workspace=context.workspace.name))
         return
     context.out.line(_("No runs in {workspace} yet.").format(workspace=context.workspace.name))

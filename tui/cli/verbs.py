@@ -54,6 +54,7 @@ GROUPS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("save", "control", "RUN", N_("save a checkpoint now, and go on")),
             Verb("resume", "resuming", "RUN", N_("continue a run from its newest valid checkpoint")),
             Verb("branch", "resuming", "RUN@STEP", N_("a new run with the full state of a checkpoint")),
+            Verb("new", "weights", "RUN@STEP", N_("a new run with the weights of a checkpoint only")),
         ),
     ),
     (
@@ -64,6 +65,15 @@ GROUPS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("logs", "logs", "RUN", N_("what the run prints; -f follows")),
             Verb("metrics", "metrics", "RUN", N_("logged values: a table, CSV or JSON")),
             Verb("events", "events", "RUN", N_("what happened to the run, and when")),
+        ),
+    ),
+    (
+        N_("Keep in order"),
+        (
+            Verb("tag", "annotating", "RUN +TAG -TAG", N_("put tags on runs, or take them off")),
+            Verb("note", "annotating", "RUN TEXT", N_("add a note to a run")),
+            Verb("archive", "annotating", "RUN …", N_("put runs away; lists leave them out")),
+            Verb("unarchive", "annotating", "RUN …", N_("bring archived runs back")),
         ),
     ),
     (

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 
 class RunsChanged(Message, bubble=False):
-    """Runs as they are now, by id; None for a run that has vanished. The first one (`first`) holds all."""
+    """Runs as they are now, by id; None for a run that has vanished. The first one (`first`) holds those that
+    changed last; the first `complete` one, which may be the same, makes up all there are."""
 
-    def __init__(self, runs: Mapping[str, RunView | None], first: bool = False) -> None:
+    def __init__(
+        self, runs: Mapping[str, RunView | None], first: bool = False, complete: bool = True
+    ) -> None:
         super().__init__()
-        self.runs, self.first = runs, first
+        self.runs, self.first, self.complete = runs, first, complete
 
 
 class TelemetrySample(Message, bubble=False):

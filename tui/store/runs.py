@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runtime.messages import N_, Message
+from runtime.run.annotations import NOTHING, Annotations, read_annotations
 from runtime.run.record import ACTIVE, RunRecord, read_record
 
 if TYPE_CHECKING:
     from runtime.run.layout import RunDirectory
     from runtime.run.workspace import Workspace
+
+_RELIST = 6
+"""After so many looks at everything the logs are listed again even where their time of change is the same:
+two changes may fall into one tick of the file system's clock."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,9 @@ class RunView:
     directory: RunDirectory = field(compare=False)
     record: RunRecord | None = None
     problem: Message | None = None
+    annotations: Annotations = NOTHING
+    owner: str = ""
+    """The name of the user whose files these are."""
 
     @property
     def active(self) -> bool:
@@ -60,6 +68,16 @@ class RunView:
         return self.record is not None and self.record.ended_state and not self.record.read_only
 
     @property
+    def annotatable(self) -> bool:
+        """Whether a person may add tags and notes to it."""
+        return self.record is not None and not self.record.read_only
+
+    @property
+    def archivable(self) -> bool:
+        """Whether it can be put away: over, and not yet."""
+        return self.removable and not self.annotations.archived
+
+    @property
     def curve_seconds(self) -> int:
         """How often to look at its curves: the longer they are, the less of a cell one second's steps move
         them."""
@@ -75,30 +93,37 @@ class RunView:
 
 
 class WorkspaceReader:
-    """Finds what changed since the last `poll`, by the attributes of each run's `run.json`.
+    """Finds what changed since the last `poll`, by the attributes of each `run.json` and `annotations/`.
 
     Active runs are looked at every time, the others when `everything` is asked for; on NFS that keeps 1,000
-    old runs from costing
-    1,000 requests a second.
+    old runs from costing 1,000 requests a second.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._views: dict[str, RunView] = {}
-        self._signatures: dict[str, object] = {}
+        self._paths: dict[str, tuple[str, str]] = {}  # of run.json and annotations
+        self._records: dict[str, object] = {}
+        self._annotations: dict[str, object] = {}
+        self._unread: set[str] = set()
         self._listed: object = None
+        self._looks = 0
 
-    def poll(self, everything: bool = False) -> dict[str, RunView | None]:
-        """The runs that changed (None: gone). Raises OSError when the logs can't be listed."""
+    def poll(self, everything: bool = False, at_most: int | None = None) -> dict[str, RunView | None]:
+        """The runs that changed (None: gone). With `at_most`, of those never read only so many are, the ones
+        written last; the others follow when `everything` is looked at. Raises OSError when the logs can't be
+        listed."""
         changes: dict[str, RunView | None] = {}
         with os.scandir(self.workspace.logs):  # raises where there would otherwise seem to be no runs
-            listing = _signature(self.workspace.logs)
-        if everything or listing != self._listed or not self._views:
+            listing = _signature(str(self.workspace.logs))
+        self._looks += everything
+        if listing != self._listed or not self._views or self._looks >= _RELIST:
             self._list(changes)
-            self._listed = listing
-        for run_id, view in list(self._views.items()):
-            if everything or view.active or self._signatures.get(run_id) is None:
-                self._read(run_id, view.directory, changes)
+            self._listed, self._looks = listing, 0
+        fresh = self._newest(at_most) if at_most is not None else self._unread
+        for run_id in [run_id for run_id in self._views if self._due(run_id, everything, fresh)]:
+            self._unread.discard(run_id)
+            self._read(run_id, changes)
         return changes
 
     def view(self, run_id: str) -> RunView | None:
@@ -109,48 +134,94 @@ class WorkspaceReader:
         """All runs as of the last poll."""
         return list(self._views.values())
 
+    def _due(self, run_id: str, everything: bool, fresh: set[str]) -> bool:
+        if run_id in self._unread:
+            return run_id in fresh
+        return everything or self._views[run_id].active or self._records.get(run_id) is None
+
+    def _newest(self, count: int) -> set[str]:
+        """Of the runs that were never read, those whose records were written last."""
+        import heapq
+
+        def written(run_id: str) -> int:
+            try:
+                return os.stat(self._paths[run_id][0]).st_mtime_ns  # noqa: PTH116 (a thousand of them)
+            except OSError:
+                return 0
+
+        return set(heapq.nlargest(count, self._unread, key=written))
+
     def _list(self, changes: dict[str, RunView | None]) -> None:
         found = {directory.run_id: directory for directory in self.workspace.runs()}
         for run_id in self._views.keys() - found.keys():
-            del self._views[run_id]
-            self._signatures.pop(run_id, None)
+            for known in (self._views, self._paths, self._records, self._annotations):
+                known.pop(run_id, None)
+            self._unread.discard(run_id)
             changes[run_id] = None
         for run_id in found.keys() - self._views.keys():
-            self._views[run_id] = RunView(run_id, found[run_id])
-            self._signatures.pop(run_id, None)
-            self._read(run_id, found[run_id], changes)
+            directory = found[run_id]
+            self._views[run_id] = RunView(run_id, directory)
+            self._paths[run_id] = (str(directory.record), str(directory.annotations))
+            self._unread.add(run_id)
 
-    def _read(self, run_id: str, directory: RunDirectory, changes: dict[str, RunView | None]) -> None:
-        signature = _signature(directory.record)
-        if signature is not None and signature == self._signatures.get(run_id):
-            return
-        view = read_view(run_id, directory)
-        # An unreadable record may be one that is just being replaced: look again next time.
-        self._signatures[run_id] = signature if view.record is not None else None
-        if view != self._views.get(run_id):
+    def _read(self, run_id: str, changes: dict[str, RunView | None]) -> None:
+        before = self._views[run_id]
+        record, annotations = (_signature(path) for path in self._paths[run_id])
+        view = before
+        if record is None or record != self._records.get(run_id):
+            read = read_view(run_id, before.directory, annotated=False)
+            view = replace(read, annotations=before.annotations)
+            # An unreadable record may be one that is just being replaced: look again next time.
+            self._records[run_id] = record if view.record is not None else None
+        if annotations != self._annotations.get(run_id):
+            view = replace(view, annotations=read_annotations(before.directory))
+            self._annotations[run_id] = annotations
+        if view is not before and view != before:
             self._views[run_id] = view
             changes[run_id] = view
 
 
-def read_view(run_id: str, directory: RunDirectory) -> RunView:
+def read_view(run_id: str, directory: RunDirectory, *, annotated: bool = True) -> RunView:
     """The run as its directory tells it now. Never raises: what can't be read is a `problem`."""
+    annotations = read_annotations(directory) if annotated else NOTHING
+    owner = owner_of(directory)
     try:
         record = read_record(directory)
     except PermissionError:
-        return RunView(run_id, directory, None, Message(N_("not yours to read")))
+        problem = Message(N_("not yours to read"))
+        return RunView(run_id, directory, None, problem, annotations, owner)
     except (OSError, ValueError) as error:
-        return RunView(run_id, directory, None, Message(N_("can't be read: {error}"), {"error": str(error)}))
+        problem = Message(N_("can't be read: {error}"), {"error": str(error)})
+        return RunView(run_id, directory, None, problem, annotations, owner)
     if record is None:
-        return RunView(run_id, directory, None, Message(N_("has no readable run.json")))
-    if record.foreign:
-        return RunView(run_id, directory, record, Message(N_("written by a newer version of Headnode")))
-    return RunView(run_id, directory, record)
+        problem = Message(N_("has no readable run.json"))
+        return RunView(run_id, directory, None, problem, annotations, owner)
+    foreign = Message(N_("written by a newer version of Headnode")) if record.foreign else None
+    return RunView(run_id, directory, record, foreign, annotations, owner)
 
 
-def _signature(path: Path) -> object:
+def _signature(path: str) -> object:
     """What changes when a file is replaced or written; None when it can't be looked at."""
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 (a thousand of them)
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def owner_of(run: RunDirectory) -> str:
+    """The name of the user whose run it is; "" where that can't be told."""
+    try:
+        return _user(run.record.stat().st_uid)
+    except OSError:
+        return ""
+
+
+@lru_cache(maxsize=64)
+def _user(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from tui.store.device_history import DeviceHistory
 from tui.store.follow import Follower
 from tui.store.messages import RunFollowed, RunsChanged, StoreNote, TelemetrySample
 from tui.store.runs import RunView, WorkspaceReader
@@ -27,6 +28,9 @@ FIRST_PAINT_SECONDS = 0.4
 """After the first look: starting a sampler, a watcher and adoption would only slow down the first screen."""
 AHEAD_SECONDS = 0.1
 """What the first screen waits at most for the first look: a slow disk must not keep it empty."""
+FIRST_LOOK = 100
+"""Runs that the first look reads, the ones written last: more don't fit on a screen, and a thousand would
+keep it empty for longer."""
 EVERYTHING_SECONDS = 5.0
 ADOPT_SECONDS = 5.0
 LEAVE_SECONDS = 60.0
@@ -40,8 +44,9 @@ class Store:
         self.workspace = workspace
         self.runs: dict[str, RunView] = {}
         self.telemetry: Sample | None = None
+        self.history = DeviceHistory()
         self.note: str | None = None
-        self.loaded = False
+        self.loaded = self.complete = False  # any run has been told of; all of them have
         self._services, self._post = services, post
         self._reader = WorkspaceReader(workspace)
         self._sampler: Sampler | None = None
@@ -49,6 +54,7 @@ class Store:
         self._ended = self._urgent = self._reported = False
         self._look_at_everything = False
         self._first = True
+        self._complete = False
         self._noted: tuple[str, str] | None = None
         self._had_sample = False
         self._sampled_at = 0.0
@@ -78,6 +84,7 @@ class Store:
             else:
                 self.runs[run_id] = view
         self.loaded = True
+        self.complete |= message.complete
         return frozenset(message.runs)
 
     def follow(self, run_id: str | None) -> None:
@@ -98,7 +105,7 @@ class Store:
         if self._services.threaded:
             self._held = []
             self._ahead = threading.Thread(
-                target=self._poll_safely, args=(True,), name="store-ahead", daemon=True
+                target=self._poll_safely, args=(True, FIRST_LOOK), name="store-ahead", daemon=True
             )
             self._ahead.start()
 
@@ -135,22 +142,23 @@ class Store:
 
     # -- on the gathering thread
 
-    def poll_once(self, everything: bool = True) -> None:
+    def poll_once(self, everything: bool = True, at_most: int | None = None) -> None:
         """Looks once at everything and posts what changed."""
-        self._poll_workspace(everything)
+        self._poll_workspace(everything, at_most)
         self._poll_followed()
         self._poll_sampler(time.monotonic())
 
-    def _poll_workspace(self, everything: bool) -> None:
+    def _poll_workspace(self, everything: bool, at_most: int | None) -> None:
         try:
-            changes = self._reader.poll(everything)
+            changes = self._reader.poll(everything, at_most)
         except OSError as error:
             self._complain(error, "workspace")
             return
         self._recovered("workspace")
-        if changes or self._first:
-            self._say(RunsChanged(changes, first=self._first))
+        if changes or self._first or (at_most is None and not self._complete):
+            self._say(RunsChanged(changes, first=self._first, complete=at_most is None))
             self._first = False
+            self._complete = at_most is None
 
     def _poll_followed(self) -> None:
         run_id = self._follow
@@ -197,9 +205,9 @@ class Store:
         if self._sampler is not None:
             self._sampler.stop()
 
-    def _poll_safely(self, everything: bool) -> None:
+    def _poll_safely(self, everything: bool, at_most: int | None = None) -> None:
         try:
-            self.poll_once(everything)
+            self.poll_once(everything, at_most)
             self._recovered("thread")
         except Exception as error:  # noqa: BLE001 (shown; a thread that ends would leave a picture that stands still)
             self._complain(error, "thread")
@@ -255,6 +263,7 @@ class Store:
         sample = read_sample(lines[-1]) if lines else None
         if sample is not None:
             self._had_sample, self._sampled_at = True, now
+            self.history.add(sample)
             self._say(TelemetrySample(sample))
         elif self._had_sample and now - self._sampled_at > 8:
             self._had_sample = False
