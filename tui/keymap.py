@@ -16,7 +16,7 @@ not used.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding
@@ -42,8 +42,10 @@ EVERYWHERE = N_("Everywhere")
 _RUN = N_("Run")
 _CHART = N_("Charts")
 _LOG = N_("Logs")
+_COMPARE = N_("Compare")
 _CHECKPOINT = N_("Checkpoints")
 _PROFILE = N_("Profiles")
+_MACHINE = N_("Machine")
 
 KEYMAP: dict[str, Action] = {
     "open": Action(("enter",), N_("open"), N_("open the selected run")),
@@ -65,13 +67,16 @@ KEYMAP: dict[str, Action] = {
     ),
     "save_now": Action(("b",), N_("save now"), N_("save a checkpoint now and go on"), _RUN, changes=True),
     "mark": Action(("space",), N_("mark"), N_("mark or unmark this line")),
+    "compare": Action(
+        ("c",), N_("compare"), N_("lay the marked runs over each other, or this one and its parent")
+    ),
     "remove": Action(("x",), N_("delete"), N_("delete, after asking"), changes=True),
     # profiles and preflight
     "preflight": Action(
         ("enter",), N_("preflight"), N_("check the profile and estimate memory, time and cost"), _PROFILE
     ),
     "launch": Action(("enter",), N_("launch"), N_("launch the run"), _PROFILE, changes=True),
-    "edit": Action(("e",), N_("edit"), N_("edit the profile"), _PROFILE),
+    "edit": Action(("e",), N_("edit"), N_("edit the profile"), _PROFILE, changes=True),
     "duplicate": Action(
         ("u",), N_("duplicate"), N_("make a copy of the profile under a new name"), _PROFILE, changes=True
     ),
@@ -122,6 +127,15 @@ KEYMAP: dict[str, Action] = {
     "log_scale": Action(("g",), N_("log scale"), N_("logarithmic or linear values"), _CHART),
     "axis": Action(("a",), N_("axis"), N_("steps, time or tokens along the axis"), _CHART),
     "follow": Action(("f",), N_("follow"), N_("stay at the newest"), _CHART),
+    # comparing runs
+    "pick_runs": Action(("space",), N_("pick runs"), N_("choose the runs to be compared"), _COMPARE),
+    "baseline": Action(("b",), N_("baseline"), N_("measure the others against this run"), _COMPARE),
+    "differences": Action(
+        ("d",),
+        N_("differences"),
+        N_("in what profiles, versions and data differ; again: the curves"),
+        _COMPARE,
+    ),
     # logs
     "find": Action(("slash",), N_("search"), N_("search the log for a text"), _LOG),
     "find_next": Action(("n",), N_("next"), N_("the next line that matches"), _LOG),
@@ -129,12 +143,29 @@ KEYMAP: dict[str, Action] = {
     "find_error": Action(("e",), N_("error"), N_("the next line that looks like an error"), _LOG),
     "times": Action(("t",), N_("times"), N_("show when each line came"), _LOG),
     "wrap": Action(("w",), N_("wrap"), N_("wrap long lines"), _LOG),
+    # the machine
+    "metric": Action(
+        ("m",), N_("metric"), N_("what the chart shows: utilisation, memory, power, temperature …"), _MACHINE
+    ),
+    "clean_up": Action(
+        ("x",),
+        N_("clean up"),
+        N_("find processes that ended runs left on GPUs, and end them after asking"),
+        _MACHINE,
+        changes=True,
+    ),
+    "measure": Action(
+        ("enter",), N_("run"), N_("run the selected measurement, or do the check again"), _MACHINE
+    ),
     # everywhere
     "filter": Action(("slash",), N_("filter"), N_("show only what matches; esc shows all again"), EVERYWHERE),
     "sort": Action(("o",), N_("sort"), N_("another order")),
     "next_pane": Action(("tab",), N_("pane"), N_("go to the next pane"), EVERYWHERE),
     "maximise": Action(("z",), N_("maximise"), N_("the focused pane alone, and back"), EVERYWHERE),
     "copy": Action(("y",), N_("copy"), N_("copy to the clipboard of your terminal"), EVERYWHERE),
+    "picture": Action(
+        ("ctrl+e",), N_("picture"), N_("save a picture of this screen as an SVG file"), EVERYWHERE
+    ),
     "back": Action(("escape",), N_("back"), N_("back to where you came from"), EVERYWHERE),
     "palette": Action(
         ("ctrl+p",), N_("palette"), N_("find a page, run, profile, language or theme by name"), EVERYWHERE
@@ -143,7 +174,7 @@ KEYMAP: dict[str, Action] = {
     "quit": Action(("q",), N_("quit"), N_("close the panel; runs go on"), EVERYWHERE),
 }
 
-GLOBAL_ACTIONS = ("copy", "maximise", "next_pane", "back", "palette", "help", "quit")
+GLOBAL_ACTIONS = ("copy", "picture", "maximise", "next_pane", "back", "palette", "help", "quit")
 
 _NAMES = {
     "escape": "esc", "question_mark": "?", "slash": "/", "plus": "+", "minus": "-", "less_than_sign": "<",
@@ -162,9 +193,34 @@ def key_name(key: str) -> str:
     return _NAMES.get(key, key)
 
 
+_own: dict[str, tuple[str, ...]] = {}
+
+
+def use(own: Mapping[str, tuple[str, ...]]) -> None:
+    """Other keys for some actions, from now on; what isn't named has its default again."""
+    _own.clear()
+    _own.update(own)
+
+
+def keys(action: str) -> tuple[str, ...]:
+    """The keys that the action has now, in Textual's names."""
+    return _own.get(action) or KEYMAP[action].keys
+
+
+def changes(action: str) -> bool:
+    """Whether the action changes something, and so isn't there when the panel is read-only."""
+    return action in KEYMAP and KEYMAP[action].changes
+
+
+def shown_key(action: str) -> str:
+    """Its first key as people write it, for texts that name it."""
+    return key_name(keys(action)[0])
+
+
 def bindings(actions: Iterable[str]) -> list[Binding]:
-    """Textual's bindings for these actions; each has its action's name as id, so that a keymap can change
-    it."""
+    """Textual's bindings for these actions with their default keys; each has its action's name as id, by
+    which
+    the app gives it the keys of the settings."""
     return [
         Binding(",".join(KEYMAP[name].keys), name, KEYMAP[name].label, show=False, id=name)
         for name in actions

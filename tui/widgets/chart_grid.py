@@ -292,6 +292,17 @@ class ChartGrid(Widget):
         """The chart with the focus, or None."""
         return next((chart for chart in self._charts if chart.has_focus), None)
 
+    @property
+    def front(self) -> Chart | None:
+        """The chart that keys mean: the one with the focus, else the first on screen; None without curves."""
+        return (self.focused_chart or self._charts[0]) if self._on_screen else None
+
+    @property
+    def front_metric(self) -> str | None:
+        """The metric of `front`."""
+        chart = self.front
+        return self._on_screen[self._charts.index(chart)] if chart is not None else None
+
     def on_chart_changed(self, message: Chart.Changed) -> None:
         """What one chart looks at, all look at."""
         self._leader = message.chart.model
