@@ -64,6 +64,7 @@ GROUPS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("show", "runs", "RUN", N_("one run: state and why, progress, latest metrics, checkpoints")),
             Verb("logs", "logs", "RUN", N_("what the run prints; -f follows")),
             Verb("metrics", "metrics", "RUN", N_("logged values: a table, CSV or JSON")),
+            Verb("compare", "compare", "RUN RUN …", N_("values of several runs, and in what they differ")),
             Verb("events", "events", "RUN", N_("what happened to the run, and when")),
         ),
     ),

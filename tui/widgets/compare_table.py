@@ -55,7 +55,7 @@ class Sheet:
 
 
 def columns(width: int, sheet: Sheet) -> tuple[Column, ...]:
-    """What fits into a terminal of this width: last, best and common values at 80 cells, the rest from 100 on."""
+    """What fits into this width: last, best and common values at 80 cells, the rest from 100 on."""
     base = sheet.base
     against = _("VS {letter}").format(letter=base.run.letter if base is not None else "A")
     return (
