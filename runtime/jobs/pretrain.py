@@ -190,6 +190,7 @@ def _restore(
     context: WorkerContext, data: PreparedData, model: Any, optimizer: Any, strategy: Strategy
 ) -> Restored | None:
     if context.resume is None:
+        _begin_from_weights(context, model, strategy)
         return None
     from runtime.train.restoring import restore
 
@@ -205,6 +206,23 @@ def _restore(
         if restored.data_fingerprint != data.manifest.fingerprint:
             context.say("the data is not what the checkpoint was trained on: the order of samples is another")
     return restored
+
+
+def _begin_from_weights(context: WorkerContext, model: Any, strategy: Strategy) -> None:
+    """Loads the weights that the run brought along, if it is a new run from weights."""
+    assert context.profile.model is not None
+    address = context.profile.model.weights
+    if address is None:
+        return
+    from runtime.run.brought import brought_weights
+    from runtime.train.restoring import restore_weights
+
+    checkpoint = brought_weights(context.run_dir)
+    if checkpoint is None:
+        raise UsageError(N_("the weights of {address} are missing in artifacts/weights"), address=address)
+    restore_weights(checkpoint, model, strategy)
+    if context.rank == 0:
+        context.say(f"begins with the weights of {address}; optimizer, step and order of the data are fresh")
 
 
 def _announce(

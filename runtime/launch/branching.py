@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
 import time
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 from runtime.launch.attempts import resume_of
 from runtime.launch.holding import hand_over
-from runtime.launch.new_run import first_attempt, first_record
+from runtime.launch.linking import link_tree
+from runtime.launch.new_run import create_run, event_lines, first_attempt, first_record
 from runtime.launch.plan import ResumePlan, make_plan
 from runtime.launch.preflight import require
 from runtime.launch.starting import workspace_root
 from runtime.messages import N_, UsageError, joined
 from runtime.run.checkpoints import list_checkpoints, verify
-from runtime.run.files import SCHEMA, encode, fsync_directory
-from runtime.run.layout import RunDirectory, create_run_directory, new_run_id
+from runtime.run.layout import RunDirectory, new_run_id
 from runtime.run.record import LastCheckpoint, Summary
 from runtime.run.workspace import Workspace
-
-_NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}
 
 
 def branch(
@@ -54,46 +48,22 @@ def branch(
         plan.profile,
         now,
         by,
-        {"run_id": run.run_id, "step": step},
+        {"run_id": run.run_id, "step": step, "kind": "branch"},
         resumed,
         _summary(plan, now),
     )
     text = dump(plan.profile)
-    events = [
-        {
-            "schema": SCHEMA,
-            "time": now,
-            "attempt": 1,
-            "event": "created",
-            "reason": None,
-            "detail": {"by": by},
-        },
-        {
-            "schema": SCHEMA,
-            "time": now,
-            "attempt": 1,
-            "event": "branched",
-            "reason": None,
-            "detail": {"parent": record.parent},
-        },
-    ]
-    hidden = create_run_directory(
+    create_run(
         workspace,
-        f".{new.run_id}.branching",
+        new,
         {
             "profile.yaml": text,
             "run.json": record.to_json(),
-            "events.jsonl": b"".join(encode(event) + b"\n" for event in events),
+            "events.jsonl": event_lines(now, created={"by": by}, branched={"parent": record.parent}),
             **first_attempt(new, plan.profile, workspace, text, resumed),
         },
+        lambda hidden: _bring_along(run, hidden, plan),
     )
-    try:
-        _bring_along(run, hidden, plan)
-        hidden.path.rename(new.path)
-    except BaseException:
-        shutil.rmtree(hidden.path, ignore_errors=True)
-        raise
-    fsync_directory(workspace.logs)
     hand_over(new)
     return new
 
@@ -133,21 +103,3 @@ def _bring_along(run: RunDirectory, new: RunDirectory, plan: ResumePlan) -> None
     data = run.artifacts / "data"
     if data.is_dir():
         link_tree(data, new.artifacts / "data")
-
-
-def link_tree(source: Path, target: Path) -> None:
-    """A second directory with the same files: hard links, or copies where there can be none. Raises
-    OSError as the disk does."""
-    shutil.copytree(source, target, symlinks=True, copy_function=_link)
-    for folder, _, _ in os.walk(target):
-        fsync_directory(Path(folder))
-    fsync_directory(target.parent)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        shutil.copy2(source, target, follow_symlinks=False)

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 def profile_checks(profile: Profile, workspace: Workspace, resume: RunDirectory | None) -> Iterator[Check]:
     """What the profile names has to be there."""
+    from runtime.launch.weights import weights_checks
+
     values = {"name": profile.name, "job": profile.job}
     yield Check("profile", "ok", Message(N_("{name} is a valid {job} profile"), values))
     yield from _files(profile, workspace, resume)
+    yield from weights_checks(profile, workspace, resume)
     yield from _secrets(profile)
 
 

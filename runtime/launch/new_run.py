@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runtime.launch.attempts import environment_json
 from runtime.launch.command import command_json, command_of, strategy
+from runtime.run.events import Event
+from runtime.run.files import encode, fsync_directory
 from runtime.run.identity import host_name
-from runtime.run.layout import RunDirectory
+from runtime.run.layout import RunDirectory, create_run_directory
 from runtime.run.record import Parent, Resume, RunRecord, Summary
 from runtime.run.workspace import Workspace
 
@@ -73,3 +76,33 @@ def first_attempt(
     """The files of attempt 1 by their path in the run directory."""
     files = attempt_files(run, 1, profile, workspace, text, resume)
     return {f"attempts/1/{name}": content for name, content in files.items()}
+
+
+def event_lines(now: float, **events: dict[str, Any]) -> bytes:
+    """The first lines of events.jsonl: name and detail of what happened `now`, before there is a
+    supervisor."""
+    return b"".join(
+        encode(Event(now, 1, name, None, detail).to_json()) + b"\n" for name, detail in events.items()
+    )
+
+
+def create_run(
+    workspace: Workspace,
+    run: RunDirectory,
+    files: Mapping[str, bytes | str | Mapping[str, Any]],
+    bring_along: Callable[[RunDirectory], None] | None = None,
+) -> None:
+    """Creates the directory of a run with these files and whatever `bring_along` puts into it. It appears as
+    a
+    whole, or not at all. Raises what `bring_along` does, and OSError."""
+    if bring_along is None:
+        create_run_directory(workspace, run.run_id, files)
+        return
+    hidden = create_run_directory(workspace, f".{run.run_id}.creating", files)
+    try:
+        bring_along(hidden)
+        hidden.path.rename(run.path)
+    except BaseException:
+        shutil.rmtree(hidden.path, ignore_errors=True)
+        raise
+    fsync_directory(workspace.logs)

@@ -15,9 +15,9 @@ from runtime.launch.removing import remove_checkpoint, remove_run
 from runtime.launch.resuming import resume
 from runtime.messages import N_, HeadnodeError, UsageError
 from runtime.run.control import request
-from runtime.run.files import SCHEMA
-from runtime.run.layout import RunDirectory, create_run_directory, new_run_id
+from runtime.run.layout import RunDirectory, new_run_id
 from runtime.run.record import RunRecord, read_record
+from runtime.run.verification import Progress
 from runtime.run.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -41,47 +41,45 @@ __all__ = [
 _ADOPT_EVERY = 2.0
 
 
-def launch(workspace: Workspace, profile: Profile, *, by: str = "cli") -> RunDirectory:
+def launch(
+    workspace: Workspace, profile: Profile, *, by: str = "cli", progress: Progress | None = None
+) -> RunDirectory:
     """Creates a run and starts its supervisor, detached; returns when the supervisor holds the run.
 
-    Raises PreflightFailed (nothing has been created), or SupervisorFailed.
+    With `model.weights` it is a new run from weights: they are brought along and verified, of which
+    `progress`
+    hears. Raises PreflightFailed and UsageError (nothing has been created), or SupervisorFailed.
     """
-    from runtime.launch.new_run import first_attempt, first_record
+    from runtime.launch.new_run import create_run, event_lines, first_attempt, first_record
     from runtime.launch.preflight import require
     from runtime.profile import dump
 
     require(profile, workspace)
+    weights = None
+    if profile.model is not None and profile.model.weights is not None:
+        from runtime.launch.weights import bring_weights, find_weights
+
+        weights = find_weights(profile.model.weights, workspace)
+        model = profile.model.model_copy(update={"weights": weights.address})
+        profile = profile.model_copy(update={"model": model})
     now = time.time()
-    run_id = new_run_id(profile.name, now)
-    run = RunDirectory(workspace.logs / run_id)
+    run = RunDirectory(workspace.logs / new_run_id(profile.name, now))
     text = dump(profile)
-    record = first_record(run, profile, now, by)
-    created = {
-        "schema": SCHEMA,
-        "time": now,
-        "attempt": 1,
-        "event": "created",
-        "reason": None,
-        "detail": {"by": by},
-    }
-    create_run_directory(
+    parent = weights.parent if weights is not None else None
+    detail = {"by": by, **({"parent": parent} if parent is not None else {})}
+    create_run(
         workspace,
-        run_id,
+        run,
         {
             "profile.yaml": text,
-            "run.json": record.to_json(),
-            "events.jsonl": _line(created),
+            "run.json": first_record(run, profile, now, by, parent).to_json(),
+            "events.jsonl": event_lines(now, created=detail),
             **first_attempt(run, profile, workspace, text),
         },
+        None if weights is None else lambda hidden: bring_weights(profile, weights, hidden, progress),
     )
     hand_over(run)
     return run
-
-
-def _line(value: dict[str, object]) -> bytes:
-    from runtime.run.files import encode
-
-    return encode(value) + b"\n"
 
 
 def stop(run: RunDirectory, save: bool = True, kill: bool = False, *, by: str = "cli") -> str:

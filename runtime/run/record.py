@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar
 
 from runtime.run.files import ForeignSchema, read_bytes, write_json_atomic
 from runtime.run.jsontext import SCHEMA, number, parse_object, schema_of
@@ -52,10 +52,12 @@ _T = TypeVar("_T")
 
 
 class Parent(TypedDict):
-    """Whence a branch came."""
+    """Whence a run came. `kind`: `branch`, with the full state of that checkpoint, or `weights`, with its
+    weights only; a record without it is of a branch."""
 
     run_id: str
     step: int
+    kind: NotRequired[Literal["branch", "weights"]]
 
 
 class Resume(TypedDict):
@@ -116,6 +118,10 @@ class RunRecord:
     parent: Parent | None = None
     resume: Resume | None = None
     nodes: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    """What the run has leased, or had at its last attempt: UUIDs of GPUs, or `cpu:<i>` for CPU slots."""
+    queue: Mapping[str, Any] | None = None
+    """While it waits for devices: {position, ahead, wants, priority, since, problem}."""
     world_size: int | None = None
     strategy: str | None = None
     summary: Summary = Summary()
@@ -183,6 +189,8 @@ def record_from_json(value: Mapping[str, Any], run: RunDirectory) -> RunRecord:
         parent=_parent(_get(value, "parent", dict)),
         resume=_resume(_get(value, "resume", dict)),
         nodes=tuple(node for node in _get(value, "nodes", list) or () if isinstance(node, str)),
+        devices=tuple(key for key in _get(value, "devices", list) or () if isinstance(key, str)),
+        queue=_get(value, "queue", dict),
         world_size=_whole(value, "world_size"),
         strategy=_text(value, "strategy"),
         summary=_summary(_get(value, "summary", dict) or {}),
@@ -227,7 +235,10 @@ def _whole(value: Mapping[str, Any], key: str) -> int | None:
 
 def _parent(value: Mapping[str, Any] | None) -> Parent | None:
     run_id, step = (_text(value, "run_id"), _whole(value, "step")) if value else (None, None)
-    return {"run_id": run_id, "step": step} if run_id is not None and step is not None else None
+    if run_id is None or step is None:
+        return None
+    weights = value is not None and value.get("kind") == "weights"
+    return {"run_id": run_id, "step": step, "kind": "weights" if weights else "branch"}
 
 
 def _resume(value: Mapping[str, Any] | None) -> Resume | None:

@@ -15,10 +15,11 @@ from torch.distributed.checkpoint.state_dict_loader import load
 
 from runtime.messages import Message
 from runtime.run.complete import read_complete
+from runtime.run.tensor_index import MODEL
 from runtime.train import random_states
 from runtime.train.checkpointing import random_name
 from runtime.train.optimizer import materialise_state
-from runtime.train.state import State, training_state
+from runtime.train.state import State, model_state, training_state
 from runtime.train.strategies import Strategy
 
 
@@ -64,6 +65,27 @@ def restore(
     return Restored(complete.step, complete.tokens, complete.data_fingerprint, complete.metrics, exact)
 
 
+def restore_weights(checkpoint: Path, model: nn.Module, strategy: Strategy) -> int:
+    """Loads the model's tensors of a checkpoint, in place, and nothing else of it; the step that it was saved
+    at. Collective.
+
+    ValueError: it was made by another model, or isn't complete. Its bytes are not verified again.
+    """
+    complete = read_complete(checkpoint)
+    if isinstance(complete, Message):
+        raise ValueError(f"{checkpoint.name} can't be begun from: {complete}")
+    state = model_state(model)
+    _require_same_tensors(checkpoint, state, only=MODEL)
+    group = strategy.checkpoint_group
+    load(
+        dict(state),
+        storage_reader=HuggingFaceStorageReader(str(checkpoint)),
+        process_group=group,
+        no_dist=group is None,
+    )
+    return complete.step
+
+
 def _restore_random(checkpoint: Path, strategy: Strategy) -> bool:
     states = json.loads((checkpoint / random_name(strategy.rank)).read_text(encoding="utf-8"))
     if ("cuda" in states) != (strategy.device.type == "cuda"):
@@ -72,9 +94,10 @@ def _restore_random(checkpoint: Path, strategy: Strategy) -> bool:
     return True
 
 
-def _require_same_tensors(checkpoint: Path, state: State) -> None:
+def _require_same_tensors(checkpoint: Path, state: State, only: str = "") -> None:
     saved = HuggingFaceStorageReader(str(checkpoint)).read_metadata().state_dict_metadata
     shapes = {n: tuple(entry.size) for n, entry in saved.items() if isinstance(entry, TensorStorageMetadata)}
+    shapes = {name: shape for name, shape in shapes.items() if name.startswith(only)}
     wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if shapes == wanted:
         return

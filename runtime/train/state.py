@@ -21,10 +21,11 @@ def training_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
     The tensors are the live ones, not copies. Of tied parameters the first name is kept. TypeError on a leaf
     that is no tensor.
     """
-    return {**_model_state(model), **_optimizer_state(model, optimizer)}
+    return {**model_state(model), **_optimizer_state(model, optimizer)}
 
 
-def _model_state(model: nn.Module) -> State:
+def model_state(model: nn.Module) -> State:
+    """Every tensor of the model, by name: `model.<name>`; see `training_state`."""
     state: State = {}
     seen: set[int] = set()
     for name, value in model.state_dict(keep_vars=True).items():

@@ -4,6 +4,7 @@ pydantic."""
 from runtime.profile.schema.data import Data, Source, Tokenizer, TokenizerTraining
 from runtime.profile.schema.launch import Command, Hang, Launch, Plan
 from runtime.profile.schema.model import Model
+from runtime.profile.schema.notify import Notify
 from runtime.profile.schema.profile import Profile
 from runtime.profile.schema.train import Checkpoint, Evaluate, Guard, Optimizer, Parallel, Schedule, Train
 
@@ -16,6 +17,7 @@ __all__ = [
     "Hang",
     "Launch",
     "Model",
+    "Notify",
     "Optimizer",
     "Parallel",
     "Plan",

@@ -11,6 +11,7 @@ from runtime.profile.schema.base import (
     Positive,
     Section,
     Share,
+    Text,
     Violation,
     enforce,
     violation,
@@ -33,7 +34,8 @@ class Model(Section):
     """The numbers of a causal language model.
 
     `kv_heads` None means as many as `heads`. `vocabulary_size` None means the tokenizer's, padded up to a
-    multiple of 64.
+    multiple of 64. `weights` is a checkpoint (`RUN@STEP`, or the path of its directory) whose weights the run
+    begins with; optimizer, step and order of the data are fresh.
     """
 
     architecture: Literal["olmo", "olmo2", "gpt2", "llama"]
@@ -49,6 +51,7 @@ class Model(Section):
     tie_embeddings: bool = False
     dropout: Share = 0.0
     initializer_range: Positive = 0.02
+    weights: Text | None = None
 
     @property
     def key_value_heads(self) -> int:

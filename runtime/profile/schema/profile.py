@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from runtime.messages import N_
-from runtime.profile.schema.base import Section, Violation, available_later, enforce, violation
+from runtime.profile.schema.base import Listed, Section, Violation, available_later, enforce, violation
 from runtime.profile.schema.data import Data
 from runtime.profile.schema.launch import Command, Launch, Plan
 from runtime.profile.schema.model import Model
+from runtime.profile.schema.notify import Notify
 from runtime.profile.schema.train import Checkpoint, Evaluate, Guard, Parallel, Train
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9.-]{0,47}$"
@@ -45,6 +46,7 @@ class Profile(Section):
     evaluate: Evaluate = Evaluate()
     command: Command | None = None
     launch: Launch = Launch()
+    notify: Annotated[tuple[Notify, ...], Listed, Field(max_length=16)] = ()
     plan: Plan = Plan()
 
     @model_validator(mode="before")

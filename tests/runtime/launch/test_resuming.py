@@ -284,7 +284,7 @@ def test_a_branch_is_a_new_run_with_its_parent_named_and_the_old_one_untouched(s
     assert new != stopped
     assert (record.state, record.parent, (record.resume or {})["step"]) == (
         "completed",
-        {"run_id": stopped.run_id, "step": older},
+        {"run_id": stopped.run_id, "step": older, "kind": "branch"},
         older,
     )
     assert f"from step {older}\n" in new.attempt(1).log(0).read_text()

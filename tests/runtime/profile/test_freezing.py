@@ -83,7 +83,7 @@ def test_a_frozen_profile_has_everything_in_a_fixed_order() -> None:
     text = dump(loads(PRETRAIN))
     keys = [line.split(":")[0] for line in text.splitlines() if not line.startswith(" ")]
     assert keys == ["name", "description", "job", "model", "data", "train", "parallel", "checkpoint", "guard",
-                    "evaluate", "launch", "plan"]  # fmt: skip
+                    "evaluate", "launch", "notify", "plan"]  # fmt: skip
     assert "  rope_theta: 500000.0\n" in text
     assert "    import: 600.0\n" in text
 
