@@ -37,14 +37,18 @@ class SamplerProcess:
         directory: Path | None = None,
         node: str | None = None,
         gpus: bool = True,
+        pcie: bool = False,
         command: list[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`command` replaces the interpreter and module, for tests."""
+        """`pcie`: measure PCIe traffic where the driver doesn't count it. `command` replaces the interpreter and
+        module, for tests."""
         self._command = command or [sys.executable, "-m", "runtime.telemetry"]
         self._arguments = ["--interval", str(interval)]
         if directory is not None:
             self._arguments += ["--directory", str(directory.absolute())]
+        if pcie:
+            self._arguments.append("--pcie")
         if node is not None:
             self._arguments += ["--node", node]
         self._gpus = gpus

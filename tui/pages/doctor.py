@@ -1,4 +1,4 @@
-"""The page Doctor."""
+"""9 Doctor: whether this machine and this terminal are fit for training, and how to mend what isn't."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from tui.pages.page import Page
 
 
 class DoctorPage(Page):
-    """Shown by its digit."""
-
     NAME = "doctor"
+    ACTIONS = ("measure",)
+
+    def can(self, action: str) -> bool:
+        return False

@@ -28,7 +28,7 @@ def sampler_process(workspace: Workspace) -> Sampler:
     """The real sampler: a child process that ends with the panel."""
     from runtime.telemetry import SamplerProcess
 
-    return SamplerProcess(interval=2.0, directory=workspace.logs)
+    return SamplerProcess(interval=2.0, directory=workspace.logs, pcie=True)
 
 
 def adopt_runs(workspace: Workspace) -> list[str]:

@@ -263,6 +263,9 @@ class Store:
         sample = read_sample(lines[-1]) if lines else None
         if sample is not None:
             self._had_sample, self._sampled_at = True, now
+            for line in lines[:-1]:
+                if (earlier := read_sample(line)) is not None:
+                    self.history.add(earlier)
             self.history.add(sample)
             self._say(TelemetrySample(sample))
         elif self._had_sample and now - self._sampled_at > 8:

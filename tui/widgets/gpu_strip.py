@@ -8,21 +8,14 @@ from rich.text import Text
 
 from tui import theme
 from tui.format import DASH, size, truncate
-from tui.i18n import N_, _
+from tui.i18n import _, render
 from tui.widgets import bars
+from tui.widgets.gpu_words import is_hot, simulated_note, throttle_words
 from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
     from tui.store.telemetry import Gpu, Sample
 
-_THROTTLE = {
-    "power": N_("power limit"),
-    "power_cap": N_("power limit"),
-    "hw_thermal": N_("too hot"),
-    "sw_thermal": N_("too hot"),
-    "thermal": N_("too hot"),
-    "hw_slowdown": N_("slowed down"),
-}
 _BAR = 16
 _CELL, _SMALL_CELL, _GAP = 57, 37, 3
 
@@ -57,7 +50,10 @@ def strip_lines(sample: Sample | None, width: int, run_id: str | None = None) ->
     cell = _CELL if width >= 2 * _CELL + _GAP or len(gpus) == 1 else _SMALL_CELL
     across = max(1, (width + _GAP) // (cell + _GAP))
     cells = [_gpu(gpu, cell) for gpu in gpus]
-    return [_joined(cells[start : start + across], cell) for start in range(0, len(cells), across)]
+    lines = [_joined(cells[start : start + across], cell) for start in range(0, len(cells), across)]
+    if sample.simulated:
+        lines.append(simulated_note())
+    return lines
 
 
 def _joined(cells: list[Text], width: int) -> Text:
@@ -77,8 +73,8 @@ def _gpu(gpu: Gpu, width: int) -> Text:
         line.append(words, theme.style("failed"))
     else:
         share = None if gpu.utilization is None else gpu.utilization / 100
-        reasons = [_(_THROTTLE[reason]) for reason in gpu.throttle if reason in _THROTTLE]
-        hot = bool(reasons) or (gpu.temperature is not None and gpu.temperature >= 85)
+        reasons = throttle_words(gpu)
+        hot = is_hot(gpu)
         line.append_text(bars.level(share, 6 if small else 12))
         line.append(f" {DASH if gpu.utilization is None else f'{gpu.utilization:.0f}%':>4}", text)
         line.append(f"  {size(gpu.memory_used):>8}", text)
@@ -111,8 +107,8 @@ def _host(sample: Sample, width: int) -> Text:
             text,
         )
     left = width - line.cell_len - 4
-    problem = sample.problem if sample.problem and "not found" not in sample.problem.lower() else None
     if left >= 12:
-        note = truncate(problem or _("no GPU here"), left)
-        line.append(f"    {note}", theme.style("warning" if problem else "faint"))
+        bad = sample.problem is not None and not sample.problem_quiet
+        note = _("no GPU here") if not bad or sample.problem is None else render(sample.problem)
+        line.append(f"    {truncate(note, left)}", theme.style("warning" if bad else "faint"))
     return line
