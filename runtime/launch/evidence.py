@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from runtime.launch.backoff import Failure
+from runtime.launch.diagnosis.remains import Remains
 from runtime.launch.limits import AUTO, Setting
 
 Status = Literal["none", "alive", "gone", "unknown"]
@@ -157,6 +159,8 @@ class Evidence:
     stale: bool = False  # never started, and asked for so long ago that starting it now would surprise
     missing_secrets: tuple[str, ...] = ()  # names the environment lacks for another start
     directory_gone: bool = False
+    remains: Remains = field(default_factory=Remains)  # what the ended attempt left to look at
+    failures: tuple[Failure, ...] = ()  # of the attempts before, that were restarted by themselves
     seen: Mapping[str, Any] = field(
         default_factory=dict
     )  # facts for a verdict's evidence (boot ids, last step …)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import signal as signals
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from runtime.launch import actions
 from runtime.launch.attempts import choose_checkpoint, repeat_attempt, resume_of
 from runtime.launch.chronicle import Chronicle, say
+from runtime.launch.diagnosis.hangs import cause_of_hang
 from runtime.launch.gather import Gatherer, Standing
 from runtime.launch.local import LocalEngine
 from runtime.launch.orders import OrderWriter
 from runtime.launch.rank_environment import Command
-from runtime.launch.stacks import dump_stacks
+from runtime.launch.stacks import dump_stacks, keep_stacks, stacks_for_event
 from runtime.launch.summary import SummaryKeeper
 from runtime.launch.tails import log_end
 from runtime.run.control import pending
@@ -45,6 +47,7 @@ class Executor:
         self._signalled: dict[tuple[int, Identity], None] = {}
         self._saves: dict[str, int] = {}  # request → the step at which it was made
         self._stops: dict[str, None] = {}
+        self._hang: dict[str, Any] = {}  # of this attempt, with where its stacks are
         self.over = False
         self._hands: dict[type, Callable[[Any], None]] = {
             actions.Start: self._start,
@@ -79,7 +82,10 @@ class Executor:
     def _start(self, _: actions.Start) -> None:
         attempt = self._record.attempt
         self._chronicle.change(
-            state="starting", started=self._record.started or time.time(), nodes=(self._engine.node,)
+            state="starting",
+            started=self._record.started or time.time(),
+            nodes=(self._engine.node,),
+            evidence={},
         )
         self._chronicle.event("started", world_size=self.command.world_size, resume=self.command.resume)
         self._standing.adopted = False
@@ -141,7 +147,10 @@ class Executor:
         self.orders.stop(action.save)
 
     def _escalate(self, action: actions.Escalate) -> None:
-        self._standing.escalation = action.escalation
+        escalation = action.escalation
+        if escalation.cause == "hang" and self._hang:
+            escalation = replace(escalation, detail={**escalation.detail, **self._hang})
+        self._standing.escalation = escalation
 
     def _signal(self, action: actions.Signal) -> None:
         if action.scope == "agent":
@@ -162,13 +171,20 @@ class Executor:
             self._chronicle.event(event, action.reason, **facts)
 
     def _dump_stacks(self, action: actions.DumpStacks) -> None:
-        stacks = dump_stacks(self._run.attempt(self._record.attempt), self._gatherer.rank_identities())
-        self._chronicle.event("hang", "hang", **{**action.detail, "stacks": stacks})
+        files = self._run.attempt(self._record.attempt)
+        stacks = dump_stacks(files, self._gatherer.rank_identities())
+        facts = {**action.detail, "stacks": keep_stacks(self._run, files, stacks)}
+        cause = cause_of_hang(facts)
+        self._hang = facts if cause is None else {**facts, "cause": cause}
+        told = {**self._hang, "stacks": stacks_for_event(facts["stacks"], stacks)}
+        self._chronicle.event("hang", "hang", **told)
+        self._chronicle.change(reason="hang", evidence=self._hang)
 
     def _restart(self, action: actions.Restart) -> None:
         before, attempt = self._record.attempt, self._record.attempt + 1
         evidence = self._with_log(action.evidence)
-        self._chronicle.change(state="starting", reason=None)
+        self._hang = {}
+        self._chronicle.change(state="starting", reason=None, evidence={})
         try:
             checkpoint, rejected = choose_checkpoint(self._run)
             for facts in rejected:
@@ -178,14 +194,20 @@ class Executor:
         except (OSError, ValueError) as error:
             self._conclude("failed", action.reason, {**evidence, "no_restart": str(error)})
             return
-        self._chronicle.event(
-            "restart", action.reason, next_attempt=attempt, resume=resume, evidence=evidence
-        )
+        at = round(time.time() + action.delay, 3)
+        told = {"next_attempt": attempt, "resume": resume, "delay": action.delay, "at": at}
+        self._chronicle.event("restart", action.reason, **told, evidence=evidence)
         for request in list(self._saves):
             self._chronicle.event("request_refused", "not_running", request=request, verb="save")
             self._close(request)
         self._saves.clear()
-        self._chronicle.change(attempt=attempt, restarts=self._record.restarts + 1, resume=resume)
+        waiting = {**told, "reason": action.reason, "of": self._max_restarts, "evidence": evidence}
+        self._chronicle.change(
+            attempt=attempt,
+            restarts=self._record.restarts + 1,
+            resume=resume,
+            evidence={"restart": waiting},
+        )
         self._standing.escalation = None
         self._standing.start_at = time.monotonic() + action.delay
         self._gatherer.begin(attempt, self.command, started=False)
@@ -193,13 +215,17 @@ class Executor:
         self.orders = OrderWriter(self._run.attempt(attempt))
         self._chronicle.change(summary=self._summary.summary)
 
+    @property
+    def _max_restarts(self) -> int:
+        return int(self.command.limits.get("max_restarts") or 0)
+
     def _with_log(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
         """The evidence with the last lines of the log of the rank that it names."""
         rank = evidence.get("rank")
         if not isinstance(rank, int):
             return dict(evidence)
         lines = log_end(self._run.attempt(self._record.attempt).log(rank))
-        return {**evidence, **({"log": lines} if lines else {})}
+        return {**evidence, **({"log_end": lines} if lines else {})}
 
     def _end(self, action: actions.End) -> None:
         failed = action.state in ("failed", "lost") or action.reason == "preempted"

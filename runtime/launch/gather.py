@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from runtime.launch.diagnosis.remains import Remains
 from runtime.launch.evidence import AgentEvidence, Escalation, Evidence, Limits, RankEvidence, Request, Status
+from runtime.launch.failures import failures_before
 from runtime.launch.limits import Longest, Pace, join
 from runtime.launch.local import LocalEngine
 from runtime.launch.pace import read_pace
+from runtime.launch.postmortem import examine
 from runtime.launch.processes import stat_of
 from runtime.launch.rank_environment import Command
 from runtime.launch.watch import RankClock
@@ -82,6 +85,8 @@ class Gatherer:
         self._agent_log = JsonlTail(self._files.agent_log(self._engine.node))
         self._ranks = {}
         self._longest_save = 0.0
+        self._remains: Remains | None = None
+        self._failures = failures_before(self._run, attempt)
         self._known_pace = read_pace(self._run, attempt)
         self._empty_since: float | None = None
         self._ended_since: float | None = None
@@ -170,8 +175,22 @@ class Gatherer:
                 name for name in self._command.secrets if name not in self._engine.environment
             ),
             directory_gone=self._directory_gone(now),
+            remains=self._examine(ranks, agent, left),
+            failures=self._failures,
             seen=dict(self._boots),
         )
+
+    def _examine(
+        self, ranks: tuple[RankEvidence, ...], agent: AgentEvidence, left: list[Identity] | None
+    ) -> Remains:
+        """What the attempt left behind: looked at once, when nothing of it runs any more."""
+        if not self.started or left or left is None or agent.status != "gone":
+            return Remains()
+        if not all(rank.ended for rank in ranks):
+            return Remains()
+        if self._remains is None:
+            self._remains = examine(self._files, (rank.rank for rank in ranks))
+        return self._remains
 
     def _requests(self, standing: Standing) -> tuple[Request, ...]:
         return tuple(

@@ -13,6 +13,7 @@ from runtime.launch.attempts import read_command
 from runtime.launch.evidence import Cause, Escalation, Limits, Stage
 from runtime.launch.processes import SUPERVISOR_VARIABLE, environment_of
 from runtime.launch.rank_environment import supervisor_environment
+from runtime.launch.stacks import without_stacks
 from runtime.run.control import pending
 from runtime.run.events import Event, read_events
 from runtime.run.files import ForeignSchema, read_json
@@ -107,7 +108,7 @@ def _escalation(run: RunDirectory, record: RunRecord, events: list[Event]) -> Es
     direct = command.job == "command" and stage == "terminate" and first is last
     grace = limits.grace(0.0) if stage == "order" or direct else limits.kill_grace
     hang = next((event.detail for event in reversed(events) if event.event == "hang"), None)
-    detail = {name: value for name, value in (hang or {}).items() if name != "stacks"}
+    detail = without_stacks(hang or {})
     return Escalation(
         cause=last.reason,  # type: ignore[arg-type]  # one of Cause, as checked above
         stage=stage,

@@ -22,10 +22,11 @@ from runtime.launch.actions import (
     Signal,
     Start,
 )
+from runtime.launch.backoff import Again, Failure, again
 from runtime.launch.escalation import begin, begin_stop, dismiss_agent, escalate
 from runtime.launch.evidence import Evidence, Request
 from runtime.launch.trouble import trouble
-from runtime.launch.verdict import judge
+from runtime.launch.verdict import Verdict, judge
 from runtime.run.record import ENDED, RunRecord
 
 
@@ -160,8 +161,31 @@ def _after_end(record: RunRecord, evidence: Evidence) -> list[Action]:
             answers.append(Answer(request.id, "request_refused", "not_running", request.verb, request.by))
     verdict = judge(evidence)
     facts = dict(verdict.evidence)
-    if verdict.restartable and not unwanted and record.restarts < evidence.limits.max_restarts:
-        if not evidence.missing_secrets:
-            return [*answers, Restart(verdict.reason, facts, evidence.limits.restart_delay)]
+    if verdict.state != "failed" or unwanted:
+        return [*answers, End(verdict.state, verdict.reason, facts)]
+    decision = _again(record, evidence, verdict)
+    if decision.refused is None:
+        return [*answers, Restart(verdict.reason, facts, decision.delay)]
+    if decision.refused:
+        facts["no_restart"] = decision.refused
+    if decision.refused == "missing_environment":
         facts["no_restart_without"] = list(evidence.missing_secrets)
     return [*answers, End(verdict.state, verdict.reason, facts)]
+
+
+def _again(record: RunRecord, evidence: Evidence, verdict: Verdict) -> Again:
+    limits = evidence.limits
+    if not verdict.restartable:
+        return Again(refused="recurs" if limits.max_restarts else "")
+    decision = again(
+        Failure.of(record.attempt, verdict.reason, verdict.evidence),
+        evidence.failures,
+        restarts=record.restarts,
+        allowed=limits.max_restarts,
+        delay=limits.restart_delay,
+        factor=limits.restart_backoff,
+        longest=limits.restart_delay_max,
+    )
+    if decision.refused is None and evidence.missing_secrets:
+        return Again(refused="missing_environment")
+    return decision

@@ -67,13 +67,27 @@ def _place(rank: RankEvidence) -> tuple[int, int]:
     return _START_UP.get(rank.phase, 3), rank.step if rank.step is not None else -1
 
 
+def _left_early(evidence: Evidence, hung: RankEvidence) -> tuple[int, ...]:
+    """The ranks of somebody's program that have ended well while the others still work: these wait for them,
+    in a collective. A worker of ours ends well at the last step only, and one that stands still itself waits
+    for nobody."""
+    if not evidence.command or hung.process_state in ("T", "t", "D"):
+        return ()
+    return tuple(
+        rank.rank for rank in evidence.ranks if rank.ended and classify(rank, evidence).kind == "finished"
+    )
+
+
 def _hang(evidence: Evidence) -> dict[str, Any]:
-    culprits = behind(evidence.ranks)
-    culprit = next(rank for rank in evidence.ranks if rank.rank == culprits[0])
     hung = next(rank for rank in evidence.ranks if hangs(rank))
+    left = _left_early(evidence, hung)
+    culprits = left or behind(evidence.ranks)
+    culprit = next(rank for rank in evidence.ranks if rank.rank == culprits[0])
+    place = {"phase": culprit.phase or "import", "step": culprit.step}
     return {
         "rank": culprit.rank,
-        "behind": list(culprits),
+        "behind": {"rank": culprit.rank, "ranks": list(culprits), **place},
+        **({"exited": list(left)} if left else {}),
         "phase": culprit.phase or "import",
         "step": culprit.step,
         "quiet": round(hung.quiet, 1),

@@ -1,5 +1,5 @@
 """How an attempt ended, judged from evidence alone: exit records, exit codes, signals, the kernel's word on
-memory.
+memory, and (by `diagnosis`) what the logs say.
 
 The judgement is pure. It says `unknown` where the evidence doesn't tell, and it never calls an end that we
 brought about ourselves (a SIGTERM or SIGKILL of our own escalation) the cause of anything.
@@ -9,48 +9,25 @@ from __future__ import annotations
 
 import signal as signals
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
+from runtime.launch.diagnosis.causes import recurs
+from runtime.launch.diagnosis.explain import behind_of, explain
+from runtime.launch.diagnosis.hangs import cause_of_hang
+from runtime.launch.ending import Ending, Kind
 from runtime.launch.evidence import Evidence, RankEvidence
-
-Kind = Literal["finished", "stopped", "failed", "ours", "untold"]
-"""ours: ended by our own signal; untold: gone, and nobody recorded how."""
 
 REASON_OF_CODE = {20: "bad_profile", 21: "oom_device", 22: "non_finite", 23: "disk_full"}
 """Exit codes of a worker that say what went wrong (DESIGN.md, exit record)."""
 
 STOPPED_CODE = 10
+KILLED_CODE = 137
+"""By which a shell tells that its program was ended by SIGKILL (128 + 9)."""
 
 RESTARTABLE = frozenset({"crash", "hang", "oom_device", "oom_host", "unknown"})
 """Worth another attempt. The others would end the same way (non_finite, bad_profile, disk_full) or were
 asked for."""
-
-_WEIGHT = ("bad_profile", "disk_full", "non_finite", "oom_device", "oom_host")
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How one rank ended."""
-
-    rank: int
-    kind: Kind
-    reason: str = ""
-    evidence: dict[str, Any] = field(default_factory=dict)
-    at: float | None = None
-
-    @property
-    def weight(self) -> tuple[int, float]:
-        """Smaller is nearer to the root: a named fault, then a signal, then SIGTERM from outside, then any
-        crash; the first in time among equals. Peers of a dead rank crash in its wake, sometimes before it
-        is noticed itself."""
-        if self.reason in _WEIGHT:
-            order = 0
-        elif self.evidence.get("signal") is not None:
-            order = 2 if self.reason == "preempted" else 1
-        else:
-            order = 3
-        return order, self.at if self.at is not None else float("inf")
 
 
 @dataclass(frozen=True)
@@ -77,7 +54,7 @@ def classify(rank: RankEvidence, evidence: Evidence) -> Ending:
         return Ending(rank.rank, kind, reason, facts | more, rank.ended_at)
 
     if rank.spawn_error is not None:
-        return ending("failed", "bad_profile", error=rank.spawn_error)
+        return ending("failed", "bad_profile", error=rank.spawn_error, spawn_failed=True)
     if rank.outcome == "finished" and not evidence.command:
         # A fault after the record was written (a library's teardown) takes nothing back of what is on disk.
         untold = rank.code is None and rank.signal is None
@@ -87,7 +64,11 @@ def classify(rank: RankEvidence, evidence: Evidence) -> Ending:
     if evidence.command:
         if rank.code is None:
             return ending("untold", "unknown")
-        return ending("finished", "finished") if rank.code == 0 else ending("failed", "crash")
+        if rank.code == 0:
+            return ending("finished", "finished")
+        if rank.code == KILLED_CODE and rank.oom:
+            return ending("failed", "oom_host", **rank.oom_detail)
+        return ending("failed", "crash")
     if rank.outcome == "stopped" or rank.code == STOPPED_CODE:
         return ending("stopped", rank.reason or "user")
     if rank.code in REASON_OF_CODE:
@@ -134,7 +115,7 @@ def root_cause(endings: list[Ending]) -> Ending | None:
 def judge(evidence: Evidence) -> Verdict:
     """The end of an attempt of which nothing is left. `evidence.escalation` says whether we brought it
     about."""
-    endings = [classify(rank, evidence) for rank in evidence.ranks]
+    endings = [explain(classify(rank, evidence), evidence.remains) for rank in evidence.ranks]
     root = root_cause(endings)
     escalation = evidence.escalation
     cause = escalation.cause if escalation is not None and escalation.cause != "leftover" else None
@@ -145,7 +126,11 @@ def judge(evidence: Evidence) -> Verdict:
         return Verdict("completed", "finished", _facts(evidence, endings[0].evidence))
     if cause == "hang":
         assert escalation is not None
-        return Verdict("failed", "hang", _facts(evidence, escalation.detail), restartable=True)
+        facts = dict(escalation.detail)
+        cause_of_it = cause_of_hang(facts)
+        if cause_of_it is not None:
+            facts["cause"] = cause_of_it
+        return Verdict("failed", "hang", _facts(evidence, facts), restartable=True)
     if root is not None:
         return _judge_root(evidence, endings, root)
     if endings and all(ending.kind in ("finished", "stopped") for ending in endings) and cause is None:
@@ -183,8 +168,10 @@ def _judge_root(evidence: Evidence, endings: list[Ending], root: Ending) -> Verd
         for ending in endings
         if ending.rank != root.rank and ending.kind == "failed"
     }
-    facts = dict(root.evidence) | ({"others": others} if others else {})
-    return Verdict("failed", root.reason, _facts(evidence, facts), restartable=root.reason in RESTARTABLE)
+    places = {rank.rank: {"phase": rank.phase, "step": rank.step} for rank in evidence.ranks}
+    facts = dict(root.evidence) | ({"others": others} if others else {}) | behind_of(root, endings, places)
+    restartable = root.reason in RESTARTABLE and not recurs(facts.get("cause"))
+    return Verdict("failed", root.reason, _facts(evidence, facts), restartable)
 
 
 def _judge_untold(evidence: Evidence, endings: list[Ending]) -> Verdict:

@@ -40,8 +40,8 @@ def test_a_program_that_ends_well_has_completed(launch: Launch) -> None:
 def test_a_program_that_fails_is_a_crash_with_its_code_and_last_lines(launch: Launch) -> None:
     record = await_end(launch("sh", "-c", "seq 50; echo 'bad \\377 byte'; exit 3"))
     assert (record.state, record.reason, record.evidence["code"]) == ("failed", "crash", 3)
-    assert record.evidence["log"][-2:] == ["50", "bad � byte"]
-    assert len(record.evidence["log"]) == 20
+    assert record.evidence["log_end"][-2:] == ["50", "bad � byte"]
+    assert len(record.evidence["log_end"]) == 20
 
 
 def test_a_program_killed_from_outside_is_not_called_out_of_memory(launch: Launch) -> None:
@@ -162,3 +162,18 @@ def test_what_an_attempt_ran_on_is_recorded(launch: Launch) -> None:
     assert environment["versions"]["python"] == sys.version.split()[0]
     assert environment["cores"] >= 1
     assert run.attempt(1).profile.read_text() == run.profile.read_text()
+
+
+def test_the_agent_notes_when_the_lines_of_every_rank_came(launch: Launch) -> None:
+    script = 'echo one; sleep 1.5; echo two; [ "$RANK" = 1 ] && echo three; exit 0'
+    run = launch("sh", "-c", script, processes=2)
+    await_end(run)
+    files = run.attempt(1)
+    for rank in (0, 1):
+        noted = read_arrivals(files.times(rank))
+        assert noted[-1][1] == files.log(rank).stat().st_size
+        assert [time for time, _size in noted] == sorted(time for time, _size in noted)
+        first, last = arrival(files.times(rank), 0), arrival(files.times(rank), len("one\n"))
+        assert first is not None
+        assert last is not None
+        assert last > first
