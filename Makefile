@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
-.PHONY: help setup setup-dev demo test test-long lint types layers messages benchmarks clean
+.PHONY: help setup setup-dev demo test test-long chaos lint types layers messages benchmarks clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -21,6 +21,9 @@ test: lint types layers ## all tests (under ten minutes on two cores)
 
 test-long: setup-dev ## the long forms as well
 	$(PYTEST)
+
+chaos: setup-dev ## faults thrown at real small runs, and how many of them were survived (ROUNDS=3)
+	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),3)
 
 lint: setup-dev
 	$(BIN)/ruff check .
