@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.launch.attempts import cores
+from runtime.launch.checks_devices import device_checks
 from runtime.launch.command import threads
+from runtime.launch.devices import gpu_count
 from runtime.launch.preflight import Check
 from runtime.launch.processes import marked_processes
 from runtime.launch.session import session_rules
@@ -38,7 +40,7 @@ def machine_checks(profile: Profile, workspace: Workspace, resume: RunDirectory 
     yield from _packages(profile)
     yield _logs(workspace)
     yield _disk(profile, workspace, estimate)
-    yield from _devices(profile)
+    yield from device_checks(profile)
     yield from _memory(profile, estimate)
     yield _cores(profile)
     yield _session()
@@ -110,42 +112,8 @@ def _checkpoint_bytes(profile: Profile, estimate: Estimate | None) -> int:
     return kept * estimate.parameters * _STATE_BYTES
 
 
-def nvidia_devices() -> int:
-    """The NVIDIA GPUs that the driver shows, without loading it."""
-    try:
-        return len(os.listdir("/proc/driver/nvidia/gpus"))  # noqa: PTH208
-    except OSError:
-        return len(list(Path("/dev").glob("nvidia[0-9]*")))
-
-
-def _devices(profile: Profile) -> Iterator[Check]:
-    launch = profile.launch
-    if profile.job == "command" and launch.gpus is None and launch.device == "auto":
-        return
-    there = nvidia_devices()
-    values = {"there": there, "processes": launch.processes}
-    if launch.gpus is not None and any(index >= there for index in launch.gpus):
-        message = Message(
-            N_("launch.gpus names GPU {index}, but there are {there}"),
-            {"index": max(launch.gpus), "there": there},
-        )
-        yield Check("devices", "fail", message, Message(N_("GPUs are counted from 0")))
-    elif launch.device == "cuda" and there == 0:
-        fix = Message(N_("set launch.device to cpu or auto, or see to the driver (nvidia-smi)"))
-        yield Check("devices", "fail", Message(N_("the profile asks for a GPU and there is none here")), fix)
-    elif launch.device != "cpu" and 0 < there < launch.processes:
-        fix = Message(N_("lower launch.processes; each process has a GPU of its own"))
-        yield Check("devices", "fail", Message(N_("{processes} processes, but {there} GPUs"), values), fix)
-    elif launch.device == "cpu" or there == 0:
-        one = Message(N_("one process on the CPU"))
-        many = Message(N_("{processes} processes on the CPU"), values)
-        yield Check("devices", "ok", one if launch.processes == 1 else many)
-    else:
-        yield Check("devices", "ok", Message(N_("{processes} processes, {there} GPUs here"), values))
-
-
 def _memory(profile: Profile, estimate: Estimate | None) -> Iterator[Check]:
-    if estimate is None or (profile.launch.device != "cpu" and nvidia_devices() > 0):
+    if estimate is None or (profile.launch.device != "cpu" and gpu_count() > 0):
         return
     available = _available_memory()
     if available is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.launch.attempts import cores, environment_names
 from runtime.launch.rank_environment import Command, python
+from runtime.messages import UsageError
 from runtime.run.files import SCHEMA
 from runtime.run.layout import RunDirectory
 from runtime.run.workspace import Workspace
@@ -51,6 +52,19 @@ def strategy(profile: Profile) -> str | None:
     return "ddp" if profile.launch.processes > 1 else "single"
 
 
+def device_memory(profile: Profile) -> int | None:
+    """Bytes that each process of a training job is reckoned to need on its device; None where that isn't
+    known."""
+    from runtime.profile import estimate
+
+    if profile.job != "pretrain":
+        return None
+    try:
+        return estimate(profile).memory_total
+    except UsageError:
+        return None  # the vocabulary comes with the data
+
+
 def command_of(profile: Profile, workspace: Workspace, resume: Mapping[str, Any] | None = None) -> Command:
     """What an attempt with this profile executes."""
     from runtime.profile import total_steps
@@ -64,6 +78,9 @@ def command_of(profile: Profile, workspace: Workspace, resume: Mapping[str, Any]
         threads=threads(profile) if profile.job != "command" else None,
         device=launch.device,
         gpus=launch.gpus,
+        slots=launch.slots,
+        priority=launch.priority,
+        gpu_memory=device_memory(profile),
         env=dict(launch.env),
         secrets=launch.secrets,
         total_steps=total_steps(profile),
@@ -96,7 +113,10 @@ def command_json(command: Command, run: RunDirectory, attempt: int) -> dict[str,
         "world_size": command.world_size,
         "threads": command.threads,
         "device": command.device,
-        "gpus": list(command.gpus) if command.gpus is not None else None,
+        "gpus": list(command.gpus) if isinstance(command.gpus, tuple) else command.gpus,
+        "slots": command.slots,
+        "priority": command.priority,
+        "gpu_memory": command.gpu_memory,
         "env": dict(command.env),
         "secrets": list(command.secrets),
         "env_names": environment_names(run, attempt, command),

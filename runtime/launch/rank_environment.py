@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import runtime
+from runtime.launch.devices import DEVICES_VARIABLE
+from runtime.launch.leases import CPU
 from runtime.launch.processes import RUN_VARIABLE, SUPERVISOR_VARIABLE
 from runtime.run.layout import RunDirectory
 
@@ -23,6 +25,7 @@ _OWN = frozenset(
         "HEADNODE_ATTEMPT",
         "HEADNODE_JOB",
         "HEADNODE_RENDEZVOUS",
+        DEVICES_VARIABLE,
     }
 )
 """What says which run and rank a process is of; other names that begin with HEADNODE_ are passed on."""
@@ -56,7 +59,12 @@ class Command:
     world_size: int
     threads: int | None = None
     device: str = "auto"
-    gpus: tuple[int, ...] | None = None
+    gpus: int | str | tuple[int | str, ...] | None = None
+    """As in the profile; which devices it has is known when the supervisor holds the leases."""
+    slots: int | None = None
+    priority: int = 0
+    gpu_memory: int | None = None
+    """Bytes that each process is reckoned to need on its device."""
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     total_steps: int | None = None
@@ -66,7 +74,7 @@ class Command:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Command:
         """Reads what command.json holds. Raises KeyError and ValueError where it isn't one."""
-        gpus = value.get("gpus")
+        gpus, memory = value.get("gpus"), value.get("gpu_memory")
         return cls(
             job=str(value["job"]),
             argv=tuple(str(word) for word in value["argv"]),
@@ -74,7 +82,10 @@ class Command:
             world_size=int(value["world_size"]),
             threads=value.get("threads"),
             device=str(value.get("device", "auto")),
-            gpus=tuple(int(index) for index in gpus) if gpus is not None else None,
+            gpus=tuple(gpus) if isinstance(gpus, list) else gpus,
+            slots=value.get("slots"),
+            priority=int(value.get("priority") or 0),
+            gpu_memory=int(memory) if isinstance(memory, int | float) else None,
             env={str(name): str(text) for name, text in (value.get("env") or {}).items()},
             secrets=tuple(str(name) for name in value.get("secrets") or ()),
             total_steps=value.get("total_steps"),
@@ -108,14 +119,17 @@ def supervisor_environment(base: Mapping[str, str], run_id: str) -> dict[str, st
     return headnode_environment(cleaned) | {SUPERVISOR_VARIABLE: run_id}
 
 
-def agent_environment(base: Mapping[str, str], run: RunDirectory, attempt: int) -> dict[str, str]:
-    """The environment of the agent, which is a process of the run."""
+def agent_environment(
+    base: Mapping[str, str], run: RunDirectory, attempt: int, devices: Sequence[str] = ()
+) -> dict[str, str]:
+    """The environment of the agent, which is a process of the run. `devices`: the keys of its leases."""
     environment = headnode_environment(base)
     environment.pop(SUPERVISOR_VARIABLE, None)
     return environment | {
         RUN_VARIABLE: run.run_id,
         "HEADNODE_RUN_DIR": str(run.path),
         "HEADNODE_ATTEMPT": str(attempt),
+        DEVICES_VARIABLE: ",".join(devices),
     }
 
 
@@ -158,10 +172,12 @@ def rank_environment(
     }
     if port is not None:
         environment["MASTER_PORT"] = str(port)
-    if command.device == "cpu":
-        environment["CUDA_VISIBLE_DEVICES"] = ""
-    elif command.gpus is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, command.gpus))
+    leased = [key for key in base.get(DEVICES_VARIABLE, "").split(",") if key]
+    gpus = [key for key in leased if not key.startswith(CPU)]
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    elif command.device == "cpu" or command.gpus == 0 or leased:
+        environment["CUDA_VISIBLE_DEVICES"] = ""  # what it didn't ask for may be another run's
     return environment
 
 

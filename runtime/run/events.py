@@ -15,6 +15,9 @@ from runtime.run.tail import JsonlTail, read_jsonl
 EVENTS = (
     "created",
     "queued",
+    "leased",
+    "released",
+    "gpu_memory_held",
     "started",
     "agent_started",
     "rank_started",

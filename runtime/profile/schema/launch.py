@@ -20,7 +20,6 @@ from runtime.messages import N_
 from runtime.profile.schema.base import (
     Count,
     Listed,
-    Natural,
     NonNegative,
     Positive,
     Section,
@@ -30,6 +29,8 @@ from runtime.profile.schema.base import (
     enforce,
     violation,
 )
+from runtime.profile.schema.gpus import AUTO as AUTO_GPUS
+from runtime.profile.schema.gpus import Gpus, count
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _SECRET_NAME = re.compile(
@@ -96,16 +97,22 @@ class Hang(Section):
 class Launch(Section):
     """Where and how the processes run.
 
-    `processes` default to one for each of `gpus`, else 1. `restart_delay`, `stop_grace` and `kill_grace` in
-    seconds. After a failure the next attempt waits `restart_delay`, and `restart_backoff` times as long after
-    each further one without progress in between, at most `restart_delay_max`. `secrets` are names of
-    environment variables that are passed through; their values are never written.
-    """
+    `gpus`: how many (2), which by number or UUID ([0, 3]), or `auto`: for each of `processes` the one with
+    the most free memory; 0 for none. The run waits in the machine's queue until it has them to itself.
+    Without it each process gets one where there are any; a job of kind prepare none. `slots`: how many CPU
+    slots a run without a GPU takes (default: one for each training process, none for prepare and command).
+    `priority`: larger goes first in the queue. `processes` default to one for each of `gpus`, else 1.
+    `restart_delay`, `stop_grace` and `kill_grace` in seconds. After a failure the next attempt waits
+    `restart_delay`, and `restart_backoff` times as long after each further one without progress in between,
+    at most `restart_delay_max`. `secrets` are names of environment variables that are passed through; their
+    values are never written."""
 
     engine: Annotated[Literal["local"], available_later("ssh", "slurm")] = "local"
     processes: Annotated[int, Field(ge=1, le=1024)] = 1
     device: Annotated[Literal["auto", "cpu", "cuda"], available_later("rocm", "mps", "xpu", "tpu")] = "auto"
-    gpus: Annotated[tuple[Natural, ...], Listed, Field(min_length=1, max_length=1024)] | None = None
+    gpus: Gpus = None
+    slots: Annotated[int, Field(ge=0, le=4096)] | None = None
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
     max_restarts: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     restart_delay: Annotated[float, Field(ge=0, le=31_536_000)] = 1.0
     restart_backoff: Annotated[float, Field(ge=1, le=1000)] = 2.0
@@ -119,13 +126,12 @@ class Launch(Section):
     @model_validator(mode="before")
     @classmethod
     def _one_process_a_gpu(cls, data: Any) -> Any:
-        if (
-            isinstance(data, dict)
-            and data.get("processes") is None
-            and isinstance(data.get("gpus"), list | tuple)
-        ):
-            return {**data, "processes": max(1, len(data["gpus"]))}
-        return data
+        if not isinstance(data, dict) or data.get("processes") is not None:
+            return data
+        if data.get("gpus") == AUTO_GPUS:
+            enforce([violation("gpus", N_("auto needs launch.processes: as many GPUs are taken"))])
+        gpus = count(data.get("gpus"))
+        return {**data, "processes": gpus} if gpus and gpus > 0 else data
 
     @model_validator(mode="after")
     def _check_rules(self) -> Launch:
@@ -135,24 +141,13 @@ class Launch(Section):
     def _gpu_rules(self) -> list[Violation]:
         if self.gpus is None:
             return []
-        found = []
-        if self.device == "cpu":
-            found.append(
-                violation("gpus", N_("the device is cpu; remove gpus, or set device to cuda"), "device")
-            )
-        if len(set(self.gpus)) != len(self.gpus):
-            found.append(violation("gpus", N_("names a GPU twice")))
-        elif len(self.gpus) != self.processes:
-            found.append(
-                violation(
-                    "gpus",
-                    N_("each process has one GPU, and here are {gpus} for {processes} of them"),
-                    "processes",
-                    gpus=len(self.gpus),
-                    processes=self.processes,
-                )
-            )
-        return found
+        if self.device == "cpu" and self.gpus != 0:
+            message = N_("the device is cpu; remove gpus, or set device to cuda")
+            return [violation("gpus", message, "device")]
+        if self.device == "cuda" and self.gpus == 0:
+            message = N_("0 is no GPU at all, and the device is cuda; set device to cpu")
+            return [violation("gpus", message, "device")]
+        return []
 
     def _environment_rules(self) -> list[Violation]:
         found = []

@@ -83,7 +83,7 @@ def test_a_missing_secret_is_told_by_name(workspace: Workspace, text: Path) -> N
     [
         (0, {"device": "cuda"}, "there is none"),
         (2, {"gpus": [0, 5]}, "GPU 5"),
-        (2, {"device": "cuda", "processes": 4}, "4 processes, but 2 GPUs"),
+        (2, {"device": "cuda", "processes": 4}, "4 GPUs wanted, but 2 can be used here"),
         (8, {"device": "cuda", "processes": 4}, None),
         (0, {"device": "auto", "processes": 2}, None),
         (8, {"device": "cpu", "processes": 4}, None),
@@ -97,7 +97,8 @@ def test_gpus(
     launch: dict[str, Any],
     message: str | None,
 ) -> None:
-    monkeypatch.setattr(checks_machine, "nvidia_devices", lambda: gpus)
+    if gpus:
+        monkeypatch.setenv("HEADNODE_SIMULATE_GPUS", f"idle-{gpus}")
     found = failures(training(launch=launch), workspace).get("devices")
     assert (found is None) if message is None else (found is not None and message in found)
 

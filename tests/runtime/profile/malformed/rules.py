@@ -225,6 +225,8 @@ RULES: Sequence[Case] = (
     ),
     added("gpus and processes", "  gpus: [0]\n", "launch.gpus", "one GPU"),
     added("GPU twice", "  gpus: [1, 1]\n", "launch.gpus", "twice"),
+    added("a number of gpus and processes", "  gpus: 3\n", "launch.gpus", "3 for 2 of them"),
+    added("no gpus for cuda", "  gpus: 0\n  device: cuda\n", "launch.gpus", "no GPU at all", at="gpus:"),
     added("gpus on the CPU", "  gpus: [0, 1]\n  device: cpu\n", "launch.gpus", "cpu", at="gpus:"),
     added("secret by value", "  secrets: [WANDB_API_KEY=abcdef]\n", "launch.secrets.0", "no value"),
     added("secret in env", "  env: {HF_TOKEN: hf_abcdef}\n", "launch.env.HF_TOKEN", "launch.secrets"),
