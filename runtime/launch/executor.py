@@ -12,8 +12,11 @@ from runtime.launch import actions
 from runtime.launch.attempts import choose_checkpoint, repeat_attempt, resume_of
 from runtime.launch.chronicle import Chronicle, say
 from runtime.launch.diagnosis.hangs import cause_of_hang
+from runtime.launch.executor_queue import QueueHands
 from runtime.launch.gather import Gatherer, Standing
+from runtime.launch.leasing import Leasing
 from runtime.launch.local import LocalEngine
+from runtime.launch.memory_options import read_memory_options
 from runtime.launch.orders import OrderWriter
 from runtime.launch.rank_environment import Command
 from runtime.launch.stacks import dump_stacks, keep_stacks, stacks_for_event
@@ -35,6 +38,7 @@ class Executor:
         standing: Standing,
         summary: SummaryKeeper,
         command: Command,
+        leasing: Leasing,
     ) -> None:
         self._chronicle = chronicle
         self._engine = engine
@@ -49,7 +53,13 @@ class Executor:
         self._stops: dict[str, None] = {}
         self._hang: dict[str, Any] = {}  # of this attempt, with where its stacks are
         self.over = False
+        self.again = False  # something has changed that is worth another look at once
+        self._leasing = leasing
+        self._queue = QueueHands(chronicle, leasing, standing)
         self._hands: dict[type, Callable[[Any], None]] = {
+            actions.Wait: lambda action: self._queue.wait(action, time.monotonic()),
+            actions.Acquire: self._acquire,
+            actions.Prioritize: self._queue.prioritize,
             actions.Start: self._start,
             actions.Enter: self._enter,
             actions.Answer: self._answer,
@@ -79,6 +89,10 @@ class Executor:
         else:
             self._stops[request] = None
 
+    def _acquire(self, action: actions.Acquire) -> None:
+        self._queue.acquire(action)
+        self.again = True
+
     def _start(self, _: actions.Start) -> None:
         attempt = self._record.attempt
         self._chronicle.change(
@@ -91,7 +105,7 @@ class Executor:
         self._standing.adopted = False
         self._signalled.clear()
         try:
-            identity = self._engine.start_agent(attempt)
+            identity = self._engine.start_agent(attempt, self._leasing.keys)
         except OSError as error:
             self._conclude("failed", "unknown", {"process": "agent", "error": str(error)})
             return
@@ -220,12 +234,20 @@ class Executor:
         return int(self.command.limits.get("max_restarts") or 0)
 
     def _with_log(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
-        """The evidence with the last lines of the log of the rank that it names."""
+        """The evidence with the last lines of the log of the rank that it names, and for a device out of
+        memory with what was reckoned for it."""
         rank = evidence.get("rank")
         if not isinstance(rank, int):
             return dict(evidence)
         lines = log_end(self._run.attempt(self._record.attempt).log(rank))
-        return {**evidence, **({"log_end": lines} if lines else {})}
+        plan = None
+        if evidence.get("cause") == "device_memory":
+            plan = read_memory_options(self._run, self._record.attempt)
+        return {
+            **evidence,
+            **({"log_end": lines} if lines else {}),
+            **({"plan": plan} if plan is not None else {}),
+        }
 
     def _end(self, action: actions.End) -> None:
         failed = action.state in ("failed", "lost") or action.reason == "preempted"

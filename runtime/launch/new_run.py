@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.launch.attempts import environment_json
 from runtime.launch.command import command_json, command_of, strategy
+from runtime.launch.memory_options import memory_options
 from runtime.run.events import Event
 from runtime.run.files import encode, fsync_directory
 from runtime.run.identity import host_name
@@ -59,7 +60,9 @@ def attempt_files(
 ) -> dict[str, str | dict[str, Any]]:
     """The files of an attempt by their path in it."""
     command = command_of(profile, workspace, resume)
+    memory = memory_options(profile)
     return {
+        **({"memory.json": memory} if memory is not None else {}),
         "profile.yaml": text,
         "command.json": command_json(command, run, attempt),
         "environment.json": environment_json(workspace.root),

@@ -79,6 +79,11 @@ class AttemptDirectory:
         return self.path / f"report-{rank}.jsonl"
 
     @property
+    def memory(self) -> Path:
+        """What smaller micro-batches would need on each device, reckoned at launch."""
+        return self.path / "memory.json"
+
+    @property
     def pace(self) -> Path:
         """The longest silence of each phase, as its supervisor saw it."""
         return self.path / "pace.json"
@@ -94,6 +99,10 @@ class AttemptDirectory:
     def agent_log(self, node: str) -> Path:
         """What the agent of a node saw: ranks spawned, exited."""
         return self.path / f"agent-{node}.jsonl"
+
+    def times(self, rank: int) -> Path:
+        """When the lines of a rank's log came; see `runtime.run.arrivals`."""
+        return self.path / f"rank-{rank}.times"
 
     def log_ranks(self) -> list[int]:
         """The ranks that have a log, in order."""
