@@ -7,10 +7,35 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from runtime.launch.evidence import Escalation
+from runtime.launch.queueing import Ticket
 
 Scope = Literal["ranks", "all", "agent"]
 """ranks: the processes that the agent spawned; all: every process of the run but the agent; agent: the
 agent."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Stand in the line for devices. `ahead`: the runs before this one; `problem`: what keeps it there
+    besides."""
+
+    ticket: Ticket
+    ahead: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Acquire:
+    """It is this run's turn: lease these devices, all or none."""
+
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Prioritize:
+    """The run's priority in the line becomes this."""
+
+    priority: int
 
 
 @dataclass(frozen=True)
@@ -105,4 +130,19 @@ class Abandon:
     why: str
 
 
-Action = Start | Enter | Answer | SaveNow | Order | Escalate | Signal | DumpStacks | Restart | End | Abandon
+Action = (
+    Wait
+    | Acquire
+    | Prioritize
+    | Start
+    | Enter
+    | Answer
+    | SaveNow
+    | Order
+    | Escalate
+    | Signal
+    | DumpStacks
+    | Restart
+    | End
+    | Abandon
+)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from runtime.launch.backoff import Failure
 from runtime.launch.diagnosis.remains import Remains
+from runtime.launch.evidence_devices import MemoryEvidence, QueueEvidence
 from runtime.launch.limits import AUTO, Setting
 
 Status = Literal["none", "alive", "gone", "unknown"]
@@ -114,6 +115,7 @@ class Request:
     save: bool = True
     kill: bool = False
     by: str = ""
+    priority: int | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,8 @@ class Evidence:
     stale: bool = False  # never started, and asked for so long ago that starting it now would surprise
     missing_secrets: tuple[str, ...] = ()  # names the environment lacks for another start
     directory_gone: bool = False
+    queue: QueueEvidence | None = None  # None: the run wants no device, or has started
+    memory: MemoryEvidence = field(default_factory=MemoryEvidence)
     remains: Remains = field(default_factory=Remains)  # what the ended attempt left to look at
     failures: tuple[Failure, ...] = ()  # of the attempts before, that were restarted by themselves
     seen: Mapping[str, Any] = field(

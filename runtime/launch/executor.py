@@ -110,6 +110,8 @@ class Executor:
             self._conclude("failed", "unknown", {"process": "agent", "error": str(error)})
             return
         self._gatherer.started = True
+        if identity is not None:
+            self._leasing.keep(time.monotonic(), [identity])
         known = identity.to_json() if identity is not None else None
         self._chronicle.event("agent_started", node=self._engine.node, identity=known)
 
@@ -225,6 +227,7 @@ class Executor:
         self._standing.escalation = None
         self._standing.start_at = time.monotonic() + action.delay
         self._gatherer.begin(attempt, self.command, started=False)
+        self._leasing.begin(self.command)
         self._summary.begin(attempt, resume, self.command.total_steps)
         self.orders = OrderWriter(self._run.attempt(attempt))
         self._chronicle.change(summary=self._summary.summary)
@@ -267,6 +270,9 @@ class Executor:
         for request in self._stops:
             self._chronicle.event("request_done", request=request, verb="stop", state=state)
             self._close(request)
+        if self._leasing.memory_unverified:
+            evidence["gpu_memory"] = "unverified"
+        self._queue.give_back()
         self._chronicle.event(state, reason, **evidence)
         ended = time.time()
         self._chronicle.change(state=state, reason=reason, evidence=evidence, ended=ended, summary=summary)
@@ -274,4 +280,5 @@ class Executor:
 
     def _abandon(self, action: actions.Abandon) -> None:
         say(f"ending without a record: {action.why}")
+        self._leasing.give_back()
         self.over = True

@@ -61,6 +61,7 @@ class Standing:
     terminated: bool = False
     adopted: bool = False
     stale: bool = False
+    waiting: bool = False  # for devices: nothing of the run can be there, and no scan is needed
     answered: set[str] = field(default_factory=set)
 
 
@@ -201,6 +202,7 @@ class Gatherer:
                 save=bool(request.args.get("save", True)),
                 kill=bool(request.args.get("kill", False)),
                 by=request.by,
+                priority=_whole(request.args.get("priority")),
             )
             for request in pending(self._run)
             if request.id not in standing.answered
@@ -295,6 +297,8 @@ class Gatherer:
     ) -> list[Identity] | None:
         """The processes left, where this moment asks for it: looking at every process of the machine isn't
         free."""
+        if standing.waiting:
+            return None
         stage = standing.escalation.stage if standing.escalation is not None else None
         over = not any(rank.status in ("alive", "unknown") for rank in ranks) and (
             ranks or agent.status != "alive"
@@ -324,3 +328,7 @@ class Gatherer:
         except OSError:
             self._missing_since = None
         return self._missing_since is not None and now - self._missing_since > REMOVED
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

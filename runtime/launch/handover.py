@@ -27,6 +27,9 @@ comes by."""
 
 _BEGINNINGS = ("created", "branched", "resumed", "restart")
 
+_WISHES = ("created", "branched", "resumed")
+"""Since when a run stands in the queue, also after a restart by itself."""
+
 _STAGES: Mapping[str, Stage] = {
     "stop_ordered": "order",
     "sigterm": "terminate",
@@ -42,6 +45,8 @@ class Handover:
     started: bool
     adopted: bool  # another supervisor was here before, since the run was launched or resumed
     stale: bool
+    asked: float  # since when the run wants to run, in Unix seconds
+    priority: int | None  # in the queue, where somebody changed it
     events: list[Event]
     environment: Mapping[str, str]
     agent: Identity | None = None
@@ -60,13 +65,22 @@ class Handover:
         return cls(
             started=started,
             adopted=started or any(event.event == "started" for event in mine),
-            stale=not started and not 0 <= time.time() - moment + 60.0 < STALE + 60.0,
+            stale=not started
+            and not any(event.event == "queued" for event in mine)  # who stands in line may wait for days
+            and not 0 <= time.time() - moment + 60.0 < STALE + 60.0,
+            asked=max((event.time for event in events if event.event in _WISHES), default=moment),
+            priority=_priority(record),
             events=events,
             environment=_environment(run, agent),
             agent=agent,
             escalation=_escalation(run, record, mine) if started else None,
             requests=_requests(run, events),
         )
+
+
+def _priority(record: RunRecord) -> int | None:
+    value = (record.queue or {}).get("priority")
+    return value if isinstance(value, int) else None
 
 
 def _agent(run: RunDirectory, record: RunRecord, events: list[Event]) -> Identity | None:

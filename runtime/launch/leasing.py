@@ -208,8 +208,10 @@ class Leasing:
     def keep(self, now: float, processes: Collection[Identity]) -> None:
         """To be called about once a second: the leases name the run's processes, and stay young."""
         try:
-            if processes:
-                self.held = tuple(leases.note_processes(lease, processes) for lease in self.held)
+            known = self.held[0].processes if self.held else ()
+            if new := [process for process in processes if process not in known]:
+                noted = [process for process in known if process.status() != "gone"] + new
+                self.held = tuple(leases.note_processes(lease, noted) for lease in self.held)
             if now - self._kept_at >= KEEP:
                 self._kept_at = now
                 for lease in self.held:
@@ -222,8 +224,8 @@ class Leasing:
         hold on to it beyond their end."""
         gpus = {lease.key for lease in self.held if not lease.key.startswith(leases.CPU)}
         if not over or not gpus:
-            self._memory_at, self._memory_tries = None, 0
-            return MemoryEvidence()
+            self._memory, self._memory_at, self._memory_tries = MemoryEvidence(), None, 0
+            return self._memory
         if self._memory_at is None:
             self._memory_at, self._memory = now, MemoryEvidence("checking")
         since = now - self._memory_at
@@ -247,6 +249,11 @@ class Leasing:
         }
         held = {key: found for key, found in left.items() if found}
         return MemoryEvidence("held" if held else "free", held)
+
+    @property
+    def memory_unverified(self) -> bool:
+        """Whether the driver doesn't tell if the memory of the GPUs is free."""
+        return self._memory.status == "unverified"
 
     def give_back(self) -> tuple[str, ...]:
         """Gives everything back and leaves the line; returns the devices that it had."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal as signals
 import subprocess
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from runtime.launch.evidence import AgentEvidence
@@ -29,14 +29,14 @@ class LocalEngine:
         self._child: subprocess.Popen[bytes] | None = None
         self._identity: Identity | None = None
 
-    def start_agent(self, attempt: int) -> Identity | None:
-        """Starts the agent of an attempt. Raises OSError where that is impossible."""
+    def start_agent(self, attempt: int, devices: Sequence[str] = ()) -> Identity | None:
+        """Starts the agent of an attempt on the leased devices. Raises OSError where that is impossible."""
         self._attempt = attempt
         self.statuses.clear()
         self._child = subprocess.Popen(
             [python(), "-m", "runtime.launch.agent"],
             cwd="/",
-            env=agent_environment(self.environment, self.run, attempt),
+            env=agent_environment(self.environment, self.run, attempt, devices),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=None,  # supervisor.log

@@ -20,11 +20,11 @@ from runtime.launch.actions import (
     Restart,
     SaveNow,
     Signal,
-    Start,
 )
 from runtime.launch.backoff import Again, Failure, again
 from runtime.launch.escalation import begin, begin_stop, dismiss_agent, escalate
 from runtime.launch.evidence import Evidence, Request
+from runtime.launch.reconcile_queue import memory_held, prioritize, start_or_wait, waits
 from runtime.launch.trouble import trouble
 from runtime.launch.verdict import Verdict, judge
 from runtime.run.record import ENDED, RunRecord
@@ -38,7 +38,8 @@ def reconcile(record: RunRecord, evidence: Evidence) -> list[Action]:
     if not evidence.started:
         return _before_start(record, evidence)
     if evidence.all_ended and evidence.agent.status == "gone" and evidence.left == 0:
-        return _after_end(record, evidence)
+        held = memory_held(record, evidence)
+        return held if held is not None else _after_end(record, evidence)
     if evidence.directory_gone and evidence.escalation is None:
         killing = begin(evidence, "gone", "kill", evidence.limits.kill_grace)
         return [Escalate(killing), Signal(signals.SIGKILL, "all", "gone")]
@@ -60,6 +61,8 @@ def _before_start(record: RunRecord, evidence: Evidence) -> list[Action]:
             accepted = Answer(request.id, "request_accepted", verb="stop", by=request.by)
             facts = {"before_start": True, **({"by": request.by} if request.by else {})}
             return [*answers, accepted, End("stopped", "user", facts)]
+        elif request.verb == "priority":
+            answers += prioritize(evidence, request)
         else:
             answers.append(Answer(request.id, "request_refused", "not_running", request.verb, request.by))
     if evidence.directory_gone:
@@ -74,8 +77,10 @@ def _before_start(record: RunRecord, evidence: Evidence) -> list[Action]:
     if evidence.missing_secrets:
         facts = {"before_start": True, "missing_environment": list(evidence.missing_secrets)}
         return [*answers, End("failed", "bad_profile", facts)]
-    if evidence.left == 0 and evidence.now >= evidence.start_at:
-        return [*answers, Start()]
+    # While it stands in the line nothing of it can run, and no scan is made.
+    ready = evidence.left == 0 or waits(evidence.queue)
+    if ready and evidence.now >= evidence.start_at:
+        return [*answers, *start_or_wait(evidence.queue)]
     return answers
 
 
@@ -86,7 +91,7 @@ def _refusal(record: RunRecord, evidence: Evidence, request: Request) -> Answer 
     oldest = record.attempt - record.restarts if request.verb == "stop" else record.attempt
     if not oldest <= request.attempt <= record.attempt:
         reason = "past_attempt"
-    elif request.verb not in ("stop", "save"):
+    elif request.verb not in ("stop", "save", "priority"):
         reason = "unknown_verb"
     elif request.verb == "save" and not evidence.saves:
         reason = "no_checkpoints"
@@ -107,6 +112,8 @@ def _answer(record: RunRecord, evidence: Evidence) -> tuple[list[Action], Reques
             actions.append(Answer(request.id, "request_accepted", verb="stop", by=request.by))
             if stop is None or (request.kill, not request.save) > (stop.kill, not stop.save):
                 stop = request
+        elif request.verb == "priority":
+            actions += prioritize(evidence, request)
         elif evidence.escalation is not None or evidence.all_ended:
             actions.append(Answer(request.id, "request_refused", "stopping", "save", request.by))
         else:
@@ -157,6 +164,8 @@ def _after_end(record: RunRecord, evidence: Evidence) -> list[Action]:
             # It came when everything had ended already: it still means that no further attempt is wanted.
             answers.append(Answer(request.id, "request_accepted", verb="stop", by=request.by))
             unwanted = True
+        elif request.verb == "priority":
+            answers += prioritize(evidence, request)
         else:
             answers.append(Answer(request.id, "request_refused", "not_running", request.verb, request.by))
     verdict = judge(evidence)

@@ -20,12 +20,15 @@ from pathlib import Path
 from runtime.launch.agent import become_subreaper
 from runtime.launch.attempts import read_command
 from runtime.launch.chronicle import Chronicle, EpochLost, say
+from runtime.launch.evidence import Evidence
 from runtime.launch.executor import Executor
 from runtime.launch.exit_codes import FAILED, HELD
 from runtime.launch.gather import Gatherer, Standing
 from runtime.launch.handover import Handover
+from runtime.launch.leasing import Leasing
 from runtime.launch.local import LocalEngine
 from runtime.launch.narrator import Narrator
+from runtime.launch.notify import Notifier, receivers_of
 from runtime.launch.pace import PaceWriter
 from runtime.launch.processes import verify_gone
 from runtime.launch.reconcile import reconcile
@@ -38,6 +41,7 @@ from runtime.run.record import ENDED, read_record, write_record
 
 PERIOD = 0.25  # seconds between two looks
 SUMMARY_PERIOD = 1.0
+WAITING_PERIOD = 0.5  # while nothing of the run is there
 
 
 class Supervisor:
@@ -60,12 +64,29 @@ class Supervisor:
         self._gatherer = Gatherer(run, self._engine)
         self._gatherer.begin(record.attempt, command, started=handover.started, agent=handover.agent)
         self._summary = SummaryKeeper(run, record.summary)
+        self._leasing = Leasing(run, handover.environment, handover.asked)
+        self._leasing.begin(command, handover.priority)
+        if record.state not in ENDED:
+            self._leasing.adopt()
         self._executor = Executor(
-            self._chronicle, self._engine, self._gatherer, self._standing, self._summary, command
+            self._chronicle,
+            self._engine,
+            self._gatherer,
+            self._standing,
+            self._summary,
+            command,
+            self._leasing,
         )
         self._narrator = Narrator(self._chronicle, self._gatherer, self._summary, self._executor)
         self._narrator.adopt(record.attempt, handover.events)
         self._telemetry = TelemetryChild(run, self._engine.node, os.environ)
+        self._notifier = Notifier(
+            self._chronicle,
+            receivers_of(command.notify),
+            {**handover.environment, **os.environ},
+            handover.events,
+        )
+        self._chronicle.listener = self._notifier.heard
         self._pace = PaceWriter()
         self._next_summary = 0.0
         self._complaint = ""
@@ -98,23 +119,41 @@ class Supervisor:
                 self._complain(error)
             if self._executor.over:
                 break
-            self._poller.poll(PERIOD * 1000)
+            if self._executor.again:
+                self._executor.again = False
+                continue
+            self._poller.poll((WAITING_PERIOD if self._standing.waiting else PERIOD) * 1000)
             _drain(wakeup)
         self._telemetry.stop()
+        self._notifier.finish()
         while not self._chronicle.settled and self._chronicle.run.path.exists():
             time.sleep(PERIOD)  # the end is known; only the disk refuses it
             self._chronicle.flush()
         self._chronicle.close()
+
+    def settle_notifications(self) -> None:
+        """After the run was let go of: what a slow receiver of notifications still keeps us waiting for."""
+        self._notifier.settle()
 
     def _complain(self, error: OSError) -> None:
         if str(error) != self._complaint:
             self._complaint = str(error)
             say(f"looking again in {PERIOD} s: {error}")
 
+    def _with_devices(self, evidence: Evidence) -> Evidence:
+        over = evidence.all_ended and evidence.agent.status == "gone" and evidence.left == 0
+        pids = {rank.pid for rank in self._gatherer.known_ranks() if rank.pid is not None}
+        return replace(
+            evidence,
+            queue=self._leasing.evidence(evidence.now, evidence.started),
+            memory=self._leasing.memory(evidence.now, pids, evidence.started and over),
+        )
+
     def _look(self) -> None:
-        self._engine.spared = self._telemetry.pids
-        self._telemetry.poll()
-        evidence = self._gatherer.gather(self._chronicle.record, self._standing)
+        self._engine.spared = self._telemetry.pids | self._notifier.pids
+        if not self._standing.waiting:
+            self._telemetry.poll()
+        evidence = self._with_devices(self._gatherer.gather(self._chronicle.record, self._standing))
         self._narrator.tell()
         decided = reconcile(self._chronicle.record, evidence)
         if decided:
@@ -124,6 +163,7 @@ class Supervisor:
             if self._executor.over:
                 return
         self._executor.orders.retry()
+        self._notifier.poll()
         if evidence.now >= self._next_summary:
             self._next_summary = evidence.now + SUMMARY_PERIOD
             self._chronicle.check_epoch()
@@ -131,6 +171,10 @@ class Supervisor:
             self._pace.keep(self._chronicle.run.attempt(record.attempt), record.attempt, self._gatherer.pace)
             phase, step = self._gatherer.heartbeat_of(0)
             self._chronicle.change(summary=self._summary.poll(phase, step))
+            agent = self._engine.agent_identity if evidence.started else None
+            self._leasing.keep(
+                evidence.now, [*self._gatherer.rank_identities().values(), *([agent] if agent else [])]
+            )
             checkpoint = self._summary.summary.checkpoint
             self._executor.settle_saves(checkpoint["step"] if checkpoint is not None else None)
         self._chronicle.flush()
@@ -224,6 +268,7 @@ def _supervise(run: RunDirectory, _: int) -> int:
         return HELD
     if run.path.exists():
         release_epoch(run, epoch)
+        supervisor.settle_notifications()
     say(f"supervisor {os.getpid()} ends")
     return 0
 
