@@ -4,21 +4,20 @@ page."""
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from tui.environment import prepare_terminal
+from tui.environment import prepare_colours, prepare_terminal
 
 prepare_terminal()
 
 from textual import events  # noqa: E402
 from textual.app import SystemCommand  # noqa: E402
 from textual.binding import Binding  # noqa: E402
-from textual.command import CommandPalette  # noqa: E402
 from textual.keys import _character_to_key  # noqa: E402
 from textual.screen import Screen  # noqa: E402
 
-from tui import describe, i18n, keymap, pages, theme  # noqa: E402
-from tui.clean import clean  # noqa: E402
+from tui import describe, keymap, pages, preferences  # noqa: E402
 from tui.i18n import _, ngettext  # noqa: E402
 from tui.pages.page import Page, takes_text  # noqa: E402
 from tui.pages.runs import RunsPage  # noqa: E402
@@ -28,9 +27,11 @@ from tui.store.services import Services  # noqa: E402
 from tui.store.store import Store  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from textual.actions import ActionParseResult
     from textual.command import Provider
+    from textual.dom import DOMNode
 
     from runtime.run.workspace import Workspace
     from tui.store.runs import RunView
@@ -46,7 +47,8 @@ def _commands() -> type[Provider]:
 
 
 class HeadnodeApp(RunActions):
-    """`open_run` is the id of a run whose page is opened at once; `language` what `--lang` said."""
+    """`open_run` is the id of a run whose page is opened at once; `language` what `--lang` said, `read_only`
+    and `mouse` what the command line and nothing else said."""
 
     TITLE = "headnode"
     CSS_PATH = "styles/app.tcss"
@@ -64,20 +66,21 @@ class HeadnodeApp(RunActions):
         open_run: str | None = None,
         language: str | None = None,
         services: Services | None = None,
+        read_only: bool = False,
+        mouse: bool = True,
     ) -> None:
         super().__init__()
         self.workspace = workspace
         self.services = services or Services()
+        self.preferences = preferences.gather(self.services.memory, read_only=read_only, mouse=mouse)
+        if self.preferences.read_only:
+            self.services = replace(self.services, adopt=None)
         self.store = Store(workspace, self.services, self.post_message)
         self.store.look_ahead()
         self.left = self.services.memory.left(workspace.root)
         self._open_run = open_run
         self._pages: dict[str, Page] = {}
-        self._rebuilding = False
-        i18n.setup(language, stored=self.services.memory.get("language"))
-        for name in theme.PALETTES:
-            self.register_theme(theme.textual_theme(name))
-        self._use_theme(self.services.memory.get("theme") or "dark")
+        self.set_up_appearance(language)
 
     # -- life
 
@@ -88,6 +91,8 @@ class HeadnodeApp(RunActions):
     def on_mount(self) -> None:
         self.store.start()
         self.set_interval(1.0, self._tick)
+        if self.preferences.problem is not None:
+            self.complain(self.preferences.problem)
 
     def on_unmount(self) -> None:
         self.store.stop()
@@ -95,6 +100,7 @@ class HeadnodeApp(RunActions):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and not event.is_forwarded:
+            self.clear_seen_toasts()
             event = self._translated(event)
             # At once, not after a journey through the focused widget's queue as Textual does: of keys that
             # come together over a slow line the next one must meet what this one has brought about.
@@ -119,27 +125,8 @@ class HeadnodeApp(RunActions):
         takes_key = getattr(self.screen, "takes_key", None)
         return key in self.screen.active_bindings or (takes_key is not None and takes_key(key))
 
-    @property
-    def page(self) -> Page:
-        """The page on top, below any dialog."""
-        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, Page))
-
-    @property
-    def _background_screens(self) -> list[Screen[Any]]:
-        """What Textual draws below the screen on top: nothing below a page. As it is, Textual takes the page
-        below for visible
-        too, and a page below that was once marked for repainting then repaints the whole screen for ever."""
-        return [] if isinstance(self.screen, Page) else super()._background_screens
-
-    @property
-    def _shown(self) -> list[Page]:
-        """The page to tell of news, if it has its widgets: not while it is being composed, for the first time
-        or anew."""
-        page = self.page
-        return [page] if page.is_mounted and page.is_composed and not self._rebuilding else []
-
     def _tick(self) -> None:
-        for page in self._shown:
+        for page in self.shown_pages:
             page.header.update_header()
             page.tick()
 
@@ -151,7 +138,7 @@ class HeadnodeApp(RunActions):
         if not message.first:
             for run_id, view in message.runs.items():
                 self._announce(before[run_id], view)
-        for page in self._shown:
+        for page in self.shown_pages:
             page.runs_changed(changed)
             page.refresh_footer()
         if message.first and self._open_run is not None:
@@ -164,119 +151,48 @@ class HeadnodeApp(RunActions):
             return
         if not now.active:
             bad = now.state in {"failed", "lost", "unkillable"}
-            self.notify(
-                describe.outcome(now.record),
-                title=describe.short_id(now.run_id),
-                severity="error" if bad else "information",
-            )
-            self.bell()
+            outcome, name = describe.outcome(now.record), describe.short_id(now.run_id)
+            self.say(outcome, "error" if bad else "information", title=name)
+            self.ring()
 
     def on_telemetry_sample(self, message: TelemetrySample) -> None:
         self.store.telemetry = message.sample
-        for page in self._shown:
+        for page in self.shown_pages:
             page.header.update_header()
             page.telemetry_changed(message.sample)
 
     def on_run_followed(self, message: RunFollowed) -> None:
-        for page in self._shown:
+        for page in self.shown_pages:
             page.run_followed(message.run_id, message.followed)
 
     def on_store_note(self, message: StoreNote) -> None:
         self.store.note = message.text
-        for page in self._shown:
+        for page in self.shown_pages:
             page.refresh_page()
 
-    # -- pages
-
-    def action_show_page(self, name: str) -> None:
-        self.show_page(name)
-
-    def show_page(self, name: str, **arguments: Any) -> None:
-        """Goes to a numbered page; what lies above the current one is closed."""
-        self.page.leave(lambda: self._show_page(name, arguments))
-
-    def _show_page(self, name: str, arguments: dict[str, Any]) -> None:
-        page = self._page(name)
-        page.arrive(**arguments)
-        if page is self.page and self.screen is page:
-            page.refresh_page()
-            return
-        base = self.screen_stack[0]
-        with self.batch_update():
-            while len(self.screen_stack) > 1:
-                self.pop_screen()
-            if page is not base:
-                self.push_screen(page)
-
-    def open_page(self, page: Page) -> None:
-        """Lays a page on top of the current one; esc closes it."""
-        self.push_screen(page)
-
-    def close_page(self) -> None:
-        """Back to the page below."""
-        if len(self.screen_stack) > 1:
-            self.page.leave(self.pop_screen)
-
-    def _page(self, name: str) -> Page:
-        if name not in self._pages:
-            page = self._pages[name] = pages.tab(name).load()()
-            self.install_screen(page, name)
-        return self._pages[name]
-
-    async def rebuild(self) -> None:
-        """Builds what is shown anew, after another language or theme was chosen."""
-        self._rebuilding = True
-        try:
-            shown = set(self.screen_stack)
-            for name, page in list(self._pages.items()):
-                if page not in shown:
-                    del self._pages[name]
-                    self.uninstall_screen(name)
-                    if page.is_attached:
-                        await page.remove()
-            for screen in self.screen_stack:
-                if isinstance(screen, Page):
-                    await screen.recompose()
-        finally:
-            self._rebuilding = False
-        self.page.refresh_page()
-        self.page.refresh_footer()
-
-    # -- language and theme
-
-    async def set_language(self, code: str) -> None:
-        """Shows everything in another language from now on, and at the next visit."""
-        i18n.setup(code)
-        self.services.memory.set("language", code)
-        await self.rebuild()
-
-    async def set_theme(self, name: str) -> None:
-        """`dark` or `light`, from now on and at the next visit."""
-        self._use_theme(name)
-        self.services.memory.set("theme", name)
-        await self.rebuild()
-
-    def _use_theme(self, name: str) -> None:
-        name = name if name in theme.PALETTES else "dark"
-        theme.use(name)
-        self.theme = f"headnode-{name}"
+    # -- what keys of all pages do
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         return ()
 
-    # -- talking to the person
-
-    def copy(self, text: str | None) -> None:
-        """Puts text on the clipboard of the person's terminal, by OSC 52."""
-        if text:
-            self.copy_to_clipboard(clean(text, newlines=True))
-            self.say(_("Copied"))
-
     async def action_quit(self) -> None:
-        self.page.leave(self.exit)
+        self.leave_pages(self.screen_stack, self.exit)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """The one gate that every key and every entry of the palette goes through: nothing that changes
+        anything while the panel is read-only."""
+        name = action if isinstance(action, str) else action[1]
+        if keymap.changes(name.partition("(")[0].rpartition(".")[2]) and not self.may_change():
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
 
     def action_command_palette(self) -> None:
-        if self.page.check_action("palette", ()) and not CommandPalette.is_open(self):
+        if isinstance(self.screen, Page) and self.page.check_action("palette", ()):
             from tui.commands import Palette
 
             self.push_screen(Palette())
@@ -287,7 +203,7 @@ class HeadnodeApp(RunActions):
         self.push_screen(HelpDialog(self.page))
 
     def action_help_quit(self) -> None:
-        self.say(_("q closes the panel; runs go on"))
+        self.say(_("{key} closes the panel; runs go on").format(key=keymap.shown_key("quit")))
 
 
 def farewell(active: int) -> str:
@@ -299,13 +215,22 @@ def farewell(active: int) -> str:
     ).format(count=active)
 
 
-def run_panel(workspace: Workspace, *, open_run: str | None = None, language: str | None = None) -> int:
+def run_panel(
+    workspace: Workspace,
+    *,
+    open_run: str | None = None,
+    language: str | None = None,
+    read_only: bool = False,
+    mouse: bool = True,
+) -> int:
     """Opens the panel until `q`; the exit code of the command line."""
     for stream in (sys.__stdout__, sys.__stderr__):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
-    app = HeadnodeApp(workspace, open_run=open_run, language=language)
-    app.run()
+    prepare_colours()
+    app = HeadnodeApp(workspace, open_run=open_run, language=language, read_only=read_only, mouse=mouse)
+    app.fit_terminal()
+    app.run(mouse=app.preferences.mouse)
     if app.return_code:
         return app.return_code
     print(farewell(len(app.store.active())))

@@ -1,14 +1,15 @@
-"""What ctrl+p finds: pages, runs, profiles, languages and themes."""
+"""What ctrl+p finds: actions of the page, pages, runs, profiles, languages and themes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
-from tui import describe, i18n, pages, theme
+from tui import describe, i18n, keymap, pages, theme
 from tui.clean import clean
 from tui.i18n import _
 
@@ -33,7 +34,19 @@ class Palette(CommandPalette):
     """
 
     def __init__(self) -> None:
-        super().__init__(placeholder=_("a page, run, profile, language or theme"), id="--command-palette")
+        super().__init__(
+            placeholder=_("an action, page, run, profile, language or theme"), id="--command-palette"
+        )
+
+
+@dataclass(frozen=True)
+class Command:
+    """`words` find it too, in English, whatever the language is: `lang`, `theme`."""
+
+    title: str
+    help: str
+    run: Callable[[], Any]
+    words: str = ""
 
 
 class PanelCommands(Provider):
@@ -47,42 +60,63 @@ class PanelCommands(Provider):
         self._profiles = await self._headnode.in_thread(self._find_profiles)
 
     async def discover(self) -> Hits:
-        for title, help_text, command in self._fixed():
-            yield DiscoveryHit(title, command, help=help_text)
+        for command in self._fixed():
+            yield DiscoveryHit(command.title, command.run, help=command.help)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for title, help_text, command in (*self._fixed(), *self._runs(), *self._profile_commands()):
-            score = matcher.match(title)
+        for command in (*self._fixed(), *self._runs(), *self._profile_commands()):
+            score = matcher.match(command.title)
             if score > 0:
-                yield Hit(score, matcher.highlight(title), command, text=title, help=help_text)
+                yield Hit(
+                    score,
+                    matcher.highlight(command.title),
+                    command.run,
+                    text=command.title,
+                    help=command.help,
+                )
+            elif command.words and (score := matcher.match(command.words)) > 0:
+                yield Hit(score, command.title, command.run, text=command.title, help=command.help)
 
-    def _fixed(self) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    def _fixed(self) -> Iterator[Command]:
         app = self._headnode
+        yield from self._actions()
         for tab in pages.TABS:
             title = _("{digit} {page}").format(digit=tab.digit, page=_(tab.title))
-            yield title, _("page"), partial(app.show_page, tab.name)
+            yield Command(title, _("page"), partial(app.show_page, tab.name), f"{tab.name} page")
         for code, name in i18n.LANGUAGES.items():
             if code != i18n.language():
-                yield name, _("language"), partial(app.set_language, code)
+                yield Command(name, _("language"), partial(app.set_language, code), f"language {code}")
         for key, name in theme.NAMES.items():
             if theme.PALETTES[key] is not theme.current():
-                yield _("{theme} theme").format(theme=_(name)), _("colours"), partial(app.set_theme, key)
-        yield _("Keys"), _("help"), app.action_help
-        yield _("Quit; runs go on"), _("panel"), app.exit
+                title = _("{theme} theme").format(theme=_(name))
+                yield Command(title, _("colours"), partial(app.set_theme, key), f"{key} theme colours colors")
+        yield Command(
+            _("Save a picture of this screen"), "SVG", app.save_picture, "screenshot picture image svg export"
+        )
+        yield Command(_("Keys"), _("help"), app.action_help, "keys help")
+        yield Command(_("Quit; runs go on"), _("panel"), app.action_quit, "quit exit close")
 
-    def _runs(self) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    def _actions(self) -> Iterator[Command]:
+        """What the keys of the page can do now."""
+        page = self._headnode.page
+        for name in page.footer_actions():
+            if name not in keymap.GLOBAL_ACTIONS:
+                action = keymap.KEYMAP[name]
+                help_text = _("key {key}: {sentence}").format(
+                    key=keymap.shown_key(name), sentence=_(action.help)
+                )
+                yield Command(_(action.label), help_text, partial(page.perform, name), name.replace("_", " "))
+
+    def _runs(self) -> Iterator[Command]:
         for view in self._headnode.store.ordered():
             title = describe.short_id(view.run_id)
-            yield title, describe.word(view.state), partial(self._headnode.open_run, view.run_id)
+            yield Command(title, describe.word(view.state), partial(self._headnode.open_run, view.run_id))
 
-    def _profile_commands(self) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    def _profile_commands(self) -> Iterator[Command]:
         for name, job in self._profiles:
-            yield (
-                name,
-                _("profile, {job}").format(job=job),
-                partial(self._headnode.show_page, "profiles", profile=name),
-            )
+            show = partial(self._headnode.show_page, "profiles", profile=name)
+            yield Command(name, _("profile, {job}").format(job=job), show)
 
     def _find_profiles(self) -> list[tuple[str, str]]:
         from runtime.profile import find_profiles

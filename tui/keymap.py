@@ -71,6 +71,12 @@ KEYMAP: dict[str, Action] = {
         ("c",), N_("compare"), N_("lay the marked runs over each other, or this one and its parent")
     ),
     "remove": Action(("x",), N_("delete"), N_("delete, after asking"), changes=True),
+    "annotate": Action(
+        ("e",), N_("tags, note"), N_("edit tags and note of the marked runs, or of this one"), changes=True
+    ),
+    "unarchive": Action(
+        ("u",), N_("bring back"), N_("bring an archived run back; / archived shows them"), changes=True
+    ),
     # profiles and preflight
     "preflight": Action(
         ("enter",), N_("preflight"), N_("check the profile and estimate memory, time and cost"), _PROFILE

@@ -7,43 +7,38 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from textual.app import App
-
 from runtime.messages import HeadnodeError
-from tui import describe, i18n
-from tui.clean import clean
+from tui import describe
+from tui.appearance import Appearance
 from tui.i18n import _, ngettext
 
 if TYPE_CHECKING:
     from runtime.run.layout import RunDirectory
     from tui.dialogs.stop import StopChoice
-    from tui.pages.page import Page
     from tui.store.runs import RunView
-    from tui.store.services import Services
-    from tui.store.store import Store
 
 Result = TypeVar("Result")
 
 
-class RunActions(App[None]):
+class RunActions(Appearance):
     """The part of the app that asks and then acts. Errors that the person can mend are shown, and nothing
     else happens."""
 
-    store: Store
-    services: Services
-
-    def show_page(self, name: str, **arguments: Any) -> None:
-        """Goes to a numbered page."""
-        raise NotImplementedError
-
-    def open_page(self, page: Page) -> None:
-        """Lays a page on top of the current one."""
-        raise NotImplementedError
+    def may_change(self) -> bool:
+        """Whether anything may be changed; says so where not. Whatever changes something asks this first."""
+        if self.preferences.read_only:
+            self.say(_("This panel is read-only"), "warning")
+        return not self.preferences.read_only
 
     def open_run(self, run_id: str) -> None:
-        """Opens the page of this run."""
+        """Opens the page of this run, or goes back to it where it lies below."""
         from tui.pages.run import RunPage
 
+        for screen in self.screen_stack:
+            if isinstance(screen, RunPage) and screen.run_id == run_id:
+                closing = self.screen_stack[self.screen_stack.index(screen) + 1 :]
+                self.leave_pages(closing, partial(self.bring, screen))
+                return
         self.open_page(RunPage(run_id))
 
     def open_new_run(self, run: RunDirectory) -> None:
@@ -75,33 +70,37 @@ class RunActions(App[None]):
             if all(asked):
                 self.say(describe.stop_asked(choice.save, choice.kill))
 
-        if views:
+        if views and self.may_change():
             self.push_screen(StopDialog(views, self.services.clock()), decided)
 
     def remove_runs(self, views: list[RunView]) -> None:
-        """Asks, then deletes these runs with everything in them."""
-        from tui.dialogs.confirm import ConfirmDialog
+        """Asks, then deletes these runs with everything in them, or puts them away instead."""
+        from tui.dialogs.remove_runs import RemoveRunsDialog
 
-        def decided(yes: bool | None) -> None:
-            if yes:
+        def decided(choice: str | None) -> None:
+            if choice == "delete":
                 self.run_worker(self._remove(views), group="remove")
+            elif choice == "archive":
+                self._archive([view for view in views if view.archivable])
 
-        if views:
-            names = ", ".join(describe.short_id(view.run_id) for view in views)
-            if len(views) == 1:  # by name: a language without plurals has one text only for both
-                question = _("Delete {runs}?").format(runs=names)
-            else:
-                many = len(views)
-                question = ngettext("Delete {count} run?", "Delete {count} runs?", many).format(count=many)
-            facts = [names] if len(views) > 1 else []
-            facts.append(
-                ngettext(
-                    "Its metrics, logs and checkpoints are deleted for good.",
-                    "Their metrics, logs and checkpoints are deleted for good.",
-                    len(views),
-                )
-            )
-            self.push_screen(ConfirmDialog(question, facts, _("delete")), decided)
+        if views and self.may_change():
+            self.push_screen(RemoveRunsDialog(views), decided)
+
+    def _archive(self, views: list[RunView]) -> None:
+        """Hides these runs; every file of them stays."""
+        from runtime.run.annotations import archive, user_name
+
+        try:
+            for view in views:
+                archive(view.directory, by=user_name())
+        except OSError as error:
+            self.complain(error)
+            return
+        finally:
+            self.store.wake()
+        many = len(views)
+        done = ngettext("{count} run archived", "{count} runs archived", many).format(count=many)
+        self.say(_("{done}; / archived shows it").format(done=done))
 
     async def _remove(self, views: list[RunView]) -> None:
         """Beside the panel: large checkpoints take the file system its time."""
@@ -117,13 +116,13 @@ class RunActions(App[None]):
     def save_run(self, run_id: str) -> None:
         """Asks the run for a checkpoint now."""
         view = self.store.runs.get(run_id)
-        if view is not None and self._operate("save", view.directory, by="panel"):
+        if view is not None and self.may_change() and self._operate("save", view.directory, by="panel"):
             self.say(_("Asked for a checkpoint at the end of this step"))
 
     def resume_run(self, run_id: str, step: int | None = None) -> None:
         """Shows what a resume of this run would do, and does it when confirmed."""
         view = self.store.runs.get(run_id)
-        if view is not None:
+        if view is not None and self.may_change():
             dialog = import_module("tui.dialogs.resume_plan").ResumePlanDialog
             self.push_screen(dialog(view, step))
 
@@ -146,12 +145,3 @@ class RunActions(App[None]):
         import asyncio
 
         return await asyncio.to_thread(work)
-
-    def say(self, text: str) -> None:
-        """A short message that goes by itself."""
-        self.notify(text, markup=False)
-
-    def complain(self, error: Exception) -> None:
-        """Shows an error that the person can do something about."""
-        text = i18n.render(error.message) if isinstance(error, HeadnodeError) else clean(str(error))
-        self.notify(text, severity="error", markup=False)

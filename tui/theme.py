@@ -65,8 +65,23 @@ LIGHT = Palette(
     failed="#d70000",
 )
 
-PALETTES = {"dark": DARK, "light": LIGHT}
-NAMES = {"dark": N_("dark"), "light": N_("light")}
+HIGH_CONTRAST = Palette(
+    dark=True,
+    background="#000000",
+    surface="#121212",
+    selection="#3a3a3a",
+    text="#ffffff",
+    muted="#d0d0d0",
+    faint="#8a8a8a",
+    accent="#ffff5f",
+    running="#5fffff",
+    done="#87ff5f",
+    warning="#ffaf5f",
+    failed="#ff8787",
+)
+
+PALETTES = {"dark": DARK, "light": LIGHT, "high-contrast": HIGH_CONTRAST}
+NAMES = {"dark": N_("dark"), "light": N_("light"), "high-contrast": N_("high-contrast")}
 
 _current = DARK
 _styles: dict[str, Style] = {}
@@ -78,7 +93,7 @@ def current() -> Palette:
 
 
 def use(name: str) -> None:
-    """Makes the palette `dark` or `light` the one in use. The app rebuilds its pages afterwards."""
+    """Makes the palette of this name the one in use. The app rebuilds its pages afterwards."""
     global _current
     _current = PALETTES[name]
     _styles.clear()
@@ -95,7 +110,7 @@ def style(name: str) -> Style:
 
 
 def textual_theme(name: str) -> Theme:
-    """The palette as a Textual theme named `headnode-dark` or `headnode-light`."""
+    """The palette as a Textual theme named `headnode-<name>`."""
     from textual.theme import Theme
 
     palette = PALETTES[name]

@@ -62,9 +62,12 @@ def help_lines(page: Page) -> list[Text]:
         names.update(dict.fromkeys(getattr(widget, "ACTIONS", ())))
     names.update(dict.fromkeys(page.GLOBAL))
     possible = set(page.footer_actions())
+    hidden = page.headnode.preferences.read_only
     for name in names:
+        if hidden and keymap.changes(name):
+            continue
         action = keymap.KEYMAP[name]
-        keys = " ".join(keymap.key_name(key) for key in action.keys)
+        keys = " ".join(keymap.key_name(key) for key in keymap.keys(name))
         line = _line(keys, _(action.help), name in possible or name not in page.ACTIONS)
         groups.setdefault(action.group, []).append(line)
     everywhere = groups.setdefault(keymap.EVERYWHERE, [])

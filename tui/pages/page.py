@@ -163,8 +163,11 @@ class Page(Screen[None]):
         if action in keymap.GLOBAL_ACTIONS:
             return action in self.GLOBAL
         if action in keymap.KEYMAP:
-            return self.can(action)
+            return self._allowed(action) and self.can(action)
         return True
+
+    def _allowed(self, action: str) -> bool:
+        return not (self.headnode.preferences.read_only and keymap.changes(action))
 
     def has_more_to_close(self) -> bool:
         """Whether esc has something to close on the page itself, like a filter; `close_one` closes it."""
@@ -186,12 +189,19 @@ class Page(Screen[None]):
                 actions[action] = None
         for node in nodes:
             for action in getattr(node, "ACTIONS", ()):
-                if node.check_action(action, ()):
+                if self._allowed(action) and node.check_action(action, ()):
                     actions[action] = None
         for action in self.GLOBAL:
             if self.check_action(action, ()):
                 actions[action] = None
         return list(actions)
+
+    async def perform(self, action: str) -> None:
+        """Does what the action's key would do, for the palette and for clicks on the footer."""
+        nodes = [*(self.focused.ancestors_with_self if self.focused is not None else ()), self]
+        owner = next((node for node in nodes if action in getattr(node, "ACTIONS", ())), self)
+        await self.app.run_action(action, owner)
+        self.refresh_footer()
 
     def refresh_footer(self) -> None:
         """What can be done has changed."""
@@ -220,8 +230,8 @@ class Page(Screen[None]):
     def action_palette(self) -> None:
         self.app.action_command_palette()
 
-    def action_quit(self) -> None:
-        self.app.exit()
+    async def action_quit(self) -> None:
+        await self.app.action_quit()
 
     def action_next_pane(self) -> None:
         self.focus_next()
@@ -232,6 +242,9 @@ class Page(Screen[None]):
             own = getattr(self.focused, "copy_text", None)
             text = own() if own else None
         self.headnode.copy(text)
+
+    def action_picture(self) -> None:
+        self.headnode.save_picture()
 
     zoomed: Widget | None = None
 

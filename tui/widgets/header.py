@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
+from textual import events
 
 from tui import pages, theme
 from tui.clean import clean
@@ -31,6 +32,17 @@ class Header(Lines):
     def on_resize(self) -> None:
         self.update_header()
 
+    def on_click(self, event: events.Click) -> None:
+        """A click on a tab opens its page; one on the trail of a page without a tab goes back."""
+        page = cast("Page", self.screen)
+        if event.y != 1:
+            return
+        name = tab_at(page.NAME, self.size.width, event.x - 1) if page.trail() is None else None
+        if name is not None:
+            cast("HeadnodeApp", self.app).show_page(name)
+        elif page.trail() is not None and event.x < 3:
+            page.action_back()
+
     def update_header(self) -> None:
         """Brings both lines up to date."""
         if self.size.width:
@@ -41,6 +53,8 @@ class Header(Lines):
         left = Text.assemble(
             ("headnode", theme.style("bold accent")), "  ", (self._workspace(), theme.style("text"))
         )
+        if app.preferences.read_only:
+            left.append("  " + _("read-only"), theme.style("warning"))
         clock = time.strftime("%H:%M", time.localtime(app.services.clock()))
         facts = [*self._facts(), Text(clock, theme.style("text"))]
         while len(facts) > 1 and sum(fact.cell_len + 3 for fact in facts) > self.size.width - 30:
@@ -83,21 +97,36 @@ class Header(Lines):
 
 def fitting_tabs(here: str, width: int) -> Text:
     """`1 Runs   2 Profiles …` with less space between where that is needed to fit; where nothing helps, the
-    pages
-    that one isn't on keep their digits only. Never cut."""
-    for gap in (3, 2, 1):
-        line = _tabs(here, gap, titles=True)
-        if line.cell_len <= width:
-            return line
-    return _tabs(here, 1, titles=False)
+    pages that one isn't on keep their digits only. Never cut."""
+    return Text.assemble(*(part for _name, part in _fitting_parts(here, width)))
 
 
-def _tabs(here: str, gap: int, *, titles: bool) -> Text:
-    line = Text()
-    for number, tab in enumerate(pages.TABS):
+def tab_at(here: str, width: int, x: int) -> str | None:
+    """The name of the page whose tab is there."""
+    end = 0
+    for name, part in _fitting_parts(here, width):
+        end += part.cell_len
+        if x < end:
+            return name
+    return None
+
+
+def _fitting_parts(here: str, width: int) -> list[tuple[str | None, Text]]:
+    for gap, titles in ((3, True), (2, True), (1, True), (1, False)):
+        parts = _parts(here, gap, titles=titles)
+        if sum(part.cell_len for _name, part in parts) <= width:
+            break
+    return parts
+
+
+def _parts(here: str, gap: int, *, titles: bool) -> list[tuple[str | None, Text]]:
+    parts: list[tuple[str | None, Text]] = []
+    for tab in pages.TABS:
         current = tab.name == here
-        line.append(" " * gap if number else "")
-        line.append(tab.digit, theme.style("bold accent" if current else "accent"))
+        part = Text(tab.digit, theme.style("bold accent" if current else "accent"))
         if titles or current:
-            line.append(f" {_(tab.title)}", theme.style("bold text" if current else "muted"))
-    return line
+            part.append(f" {_(tab.title)}", theme.style("bold text" if current else "muted"))
+        if parts:
+            parts.append((None, Text(" " * gap)))
+        parts.append((tab.name, part))
+    return parts
