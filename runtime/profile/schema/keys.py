@@ -22,7 +22,7 @@ KEYS_LATER = frozenset(
         "launch.nodes",
         "launch.slurm",
         "launch.ssh",
-        "guard.spike",
+        "guard.rules",
         *(f"parallel.{name}" for name in ("shard", "replicate", "tensor", "pipeline", "context", "zero")),
     }
 )

@@ -9,10 +9,12 @@ from pydantic import Field, model_validator
 from runtime.messages import N_
 from runtime.profile.schema.base import Listed, Section, Violation, available_later, enforce, violation
 from runtime.profile.schema.data import Data
+from runtime.profile.schema.gpus import count
+from runtime.profile.schema.guard import Guard
 from runtime.profile.schema.launch import Command, Launch, Plan
 from runtime.profile.schema.model import Model
 from runtime.profile.schema.notify import Notify
-from runtime.profile.schema.train import Checkpoint, Evaluate, Guard, Parallel, Train
+from runtime.profile.schema.train import Checkpoint, Evaluate, Parallel, Train
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9.-]{0,47}$"
 
@@ -91,7 +93,22 @@ class Profile(Section):
             )
         if self.job == "prepare" and self.launch.processes != 1:
             found.append(violation("launch.processes", N_("a job of kind prepare runs as one process")))
-        return found
+        return found + self._gpu_rules()
+
+    def _gpu_rules(self) -> list[Violation]:
+        """Somebody's own program may share GPUs among its processes, or have several for one."""
+        gpus, processes = count(self.launch.gpus), self.launch.processes
+        if gpus is None or gpus == 0 or gpus == processes or self.job == "command":
+            return []
+        return [
+            violation(
+                "launch.gpus",
+                N_("each process has one GPU, and here are {gpus} for {processes} of them"),
+                "launch.processes",
+                gpus=gpus,
+                processes=processes,
+            )
+        ]
 
     def _length_rules(self) -> list[Violation]:
         found: list[Violation] = []
@@ -136,7 +153,11 @@ class Profile(Section):
     def _batch_rules(self) -> list[Violation]:
         if self.job != "pretrain" or self.train is None or self.data is None:
             return []
-        return [*self._divisibility_rules(self.train, self.data), *self._evaluation_rules(self.data)]
+        return [
+            *self._divisibility_rules(self.train, self.data),
+            *self._evaluation_rules(self.data),
+            *self._rollback_rules(),
+        ]
 
     def _divisibility_rules(self, train: Train, data: Data) -> list[Violation]:
         if train.batch_tokens is not None:
@@ -200,3 +221,12 @@ class Profile(Section):
                 )
             )
         return found
+
+    def _rollback_rules(self) -> list[Violation]:
+        spike = self.guard.spike
+        key = "guard.non_finite" if self.guard.non_finite == "rollback" else "guard.spike.action"
+        wanted = self.guard.non_finite == "rollback" or (spike is not None and spike.action == "rollback")
+        if not wanted or self.checkpoint.every_steps is not None or self.checkpoint.every_minutes is not None:
+            return []
+        message = N_("there would be no checkpoint to roll back to: set checkpoint.every_steps")
+        return [violation(key, message, "checkpoint.every_steps")]

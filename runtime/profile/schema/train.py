@@ -134,11 +134,22 @@ class Checkpoint(Section):
     """When the whole state is saved, and what is kept. `keep_best`: a metric such as eval/holdout/loss."""
 
     every_steps: Count | None = None
+    """Save after each so many steps. What was done since the last save is lost to a crash."""
+
     every_minutes: Positive | None = None
+    """Save whenever so many minutes have passed; may stand beside every_steps."""
+
     keep_last: Count = 3
+    """The newest so many stay; older ones are deleted once a newer one has been verified."""
+
     keep_every: Count | None = None
+    """Those at multiples of so many steps stay for good."""
+
     keep_best: Annotated[str, Field(pattern=r"^[a-z0-9_]+(/[A-Za-z0-9_.-]+)+$", max_length=128)] | None = None
+    """The one with the lowest value of this metric stays, for example eval/holdout/loss."""
+
     at_end: bool = True
+    """Save at the last step. If that save fails, so does the run."""
 
     @model_validator(mode="after")
     def _check_rules(self) -> Checkpoint:
@@ -157,12 +168,6 @@ class Checkpoint(Section):
                 ]
             )
         return self
-
-
-class Guard(Section):
-    """What a fault in the numbers does."""
-
-    non_finite: Annotated[Literal["stop"], available_later("skip", "warn", "ignore")] = "stop"
 
 
 class Evaluate(Section):
