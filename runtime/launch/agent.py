@@ -22,6 +22,7 @@ from typing import Any
 from runtime.launch.memory import OomCounts, control_group, judge_kill, oom_counts
 from runtime.launch.processes import children_of
 from runtime.launch.rank_environment import Command, free_port, rank_environment
+from runtime.run.arrivals import ArrivalWriter
 from runtime.run.files import JsonlAppender, read_json, write_json_atomic
 from runtime.run.identity import Identity, host_name
 from runtime.run.layout import RunDirectory
@@ -55,6 +56,7 @@ class Agent:
         self._unwritten: list[dict[str, Any]] = []
         self._ranks: dict[int, int] = {}  # pid → rank
         self._identities: dict[int, Identity] = {}  # rank → identity
+        self._arrivals: list[ArrivalWriter] = []
         self._orphans: dict[int, Identity] = {}
         self._port = free_port() if self._command.job == "command" and self._command.world_size > 1 else None
         self._group = control_group()
@@ -71,6 +73,7 @@ class Agent:
         childless_since: float | None = None
         while True:
             left = self._reap()
+            self._note_arrivals(last=not left)
             self._write()
             if left:
                 childless_since = None
@@ -108,6 +111,7 @@ class Agent:
                 reason = str(error) if missed == rank else f"not started, since rank {rank} could not be"
                 self._report("spawn_failed", missed, error=reason)
             return False
+        self._arrivals.append(ArrivalWriter(self._files.log(rank), self._files.times(rank)))
         child.returncode = 0  # reaped by us: Popen is not to wait for it, nor to warn that it runs
         self._ranks[child.pid] = rank
         identity = Identity.of(child.pid)
@@ -127,6 +131,7 @@ class Agent:
                 return True
             rank = self._ranks.pop(pid, None)
             if rank is not None:
+                self._note_arrivals(last=True)
                 self._report("exited", rank, **self._ending(pid, status))
 
     def _ending(self, pid: int, status: int) -> dict[str, Any]:
@@ -138,6 +143,12 @@ class Agent:
             finding = judge_kill(pid, self._counts[0], self._recount())
             ending |= {"oom": finding.killed, "oom_detail": dict(finding.detail)}
         return ending
+
+    def _note_arrivals(self, *, last: bool = False) -> None:
+        """Of all ranks at the same moment, so that their lines can be put in order."""
+        now = time.time()
+        for arrivals in self._arrivals:
+            arrivals.note(now, last)
 
     def _recount(self) -> OomCounts:
         return oom_counts(self._group)

@@ -11,6 +11,7 @@ import pytest
 
 from runtime.launch.preflight import PreflightFailed
 from runtime.launch.processes import run_processes
+from runtime.run.arrivals import arrival, read_arrivals
 from runtime.run.epochs import holder
 from runtime.run.events import read_events
 from runtime.run.files import read_json
