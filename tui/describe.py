@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tui.clean import clean
-from tui.format import count, duration
+from tui.format import duration
 from tui.i18n import N_, _
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ _REASONS = {
     "unknown": N_("the cause is unknown"),
 }
 
+_FINER = frozenset({"crash", "hang", "oom_host", "unknown", "preempted", "bad_profile"})
+"""Reasons that a finer cause says better."""
+
 _ERROR = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
 _TIMESTAMP = re.compile(r"^\d{8}-\d{6}-")
 
@@ -102,8 +105,16 @@ def reason(record: RunRecord) -> str:
 
 def reason_words(code: str | None, evidence: Mapping[str, Any]) -> str:
     """A reason code in a few words, with the evidence where that says more; "" for `finished` and `user`."""
+    if code in _FINER:
+        from tui.describe_diagnosis import cause_words
+
+        words = cause_words(evidence)
+        if words:
+            return words
     if code == "crash":
         return crash(evidence)
+    if code == "unknown" and evidence.get("signal") is not None:
+        return _("{what}, by whom is unknown").format(what=crash(evidence))
     return _(_REASONS[code]) if code in _REASONS else ""
 
 
@@ -143,62 +154,18 @@ def stop_asked(save: bool, kill: bool) -> str:
     return _("Saving a checkpoint, then stopping") if save else _("Stopping without saving")
 
 
-# -- the top of a run's page
+# -- what went wrong, in two sentences; in full it is `tui.describe_diagnosis`
 
 
 def explanation(record: RunRecord) -> tuple[str, str] | None:
     """What went wrong with the evidence for it, and what to do next; None where nothing went wrong."""
-    if record.state not in {"failed", "lost", "unkillable"} and record.reason != "preempted":
-        return None
-    return _what(record), _next(record)
+    from tui.describe_diagnosis import diagnosis
+
+    found = diagnosis(record)
+    return (found.what, " ".join(found.next)) if found is not None else None
 
 
-def _what(record: RunRecord) -> str:
-    evidence = record.evidence
-    sentence = _capital(reason(record) or word(record.state))
-    where = _where(evidence)
-    if where:
-        sentence = _("{what} {where}").format(what=sentence, where=where)
-    detail = _detail(record)
-    if detail:
-        sentence = _("{what}: {detail}").format(what=sentence, detail=detail)
-    return sentence
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _where(evidence: Mapping[str, Any]) -> str:
-    """ "at step 140,500 on rank 2", as far as it is known."""
-    step, rank = evidence.get("step"), evidence.get("rank")
-    if isinstance(step, int) and isinstance(rank, int):
-        return _("at step {step} on rank {rank}").format(step=count(step), rank=rank)
-    if isinstance(step, int):
-        return _("at step {step}").format(step=count(step))
-    return _("on rank {rank}").format(rank=rank) if isinstance(rank, int) else ""
-
-
-def _detail(record: RunRecord) -> str:
-    evidence = record.evidence
-    if record.reason == "hang":
-        return hang_detail(evidence)
-    missing = evidence.get("missing_environment")
-    if isinstance(missing, list) and missing:
-        names = ", ".join(clean(name) for name in missing)
-        return _("the environment lacks {names}").format(names=names)
-    if record.reason == "supervisor_lost" and evidence.get("rebooted"):
-        return _("the machine was restarted")
-    if evidence.get("no_exit_record"):
-        return _("it left with exit code 0 without having finished")
-    pids = evidence.get("pids")
-    if record.state == "unkillable" and isinstance(pids, list) and pids:
-        return _("process {pids} is stuck in the kernel").format(pids=", ".join(map(str, pids)))
-    error = evidence.get("error")
-    return clean(error).strip() if error else _log_line(evidence.get("log"))
-
-
-def _log_line(lines: object) -> str:
+def error_line(lines: object) -> str:
     """The line of a log's end that most likely says what happened: the last one with an error's name, as
     Python ends with it."""
     if not isinstance(lines, list):
@@ -216,40 +183,20 @@ def hang_detail(evidence: Mapping[str, Any]) -> str:
     if not isinstance(quiet, (int, float)):
         return ""
     behind = evidence.get("behind")
-    ranks = behind if isinstance(behind, list) and behind else [evidence.get("rank", 0)]
-    text = _("rank {ranks} was quiet for {quiet} while {phase}").format(
-        ranks=", ".join(map(str, ranks)),
-        quiet=duration(quiet),
-        phase=phase(evidence.get("phase")) or _("starting"),
-    )
+    if isinstance(behind, Mapping):
+        behind = behind.get("ranks")
+    ranks = ", ".join(map(str, behind if isinstance(behind, list) and behind else [evidence.get("rank", 0)]))
+    exited = evidence.get("exited")
+    if isinstance(exited, list) and exited:
+        text = _("rank {ranks} has left, the others were quiet for {quiet}")
+        text = text.format(ranks=", ".join(map(str, exited)), quiet=duration(quiet))
+    else:
+        doing = phase(evidence.get("phase")) or _("starting")
+        text = _("rank {ranks} was quiet for {quiet} while {phase}")
+        text = text.format(ranks=ranks, quiet=duration(quiet), phase=doing)
     if isinstance(limit, (int, float)):
         text = _("{text} (limit {limit})").format(text=text, limit=duration(limit))
     return text
-
-
-def _next(record: RunRecord) -> str:
-    checkpoint = record.summary.checkpoint
-    go_on = (
-        _("r resumes from step {step}.").format(step=count(checkpoint["step"]))
-        if checkpoint
-        else _("It has no checkpoint to resume from; n starts a new run.")
-    )
-    advice = {
-        "oom_device": _("A smaller train.micro_batch needs less memory and keeps the global batch."),
-        "oom_host": _("Fewer processes or a smaller train.micro_batch need less of it."),
-        "non_finite": _(
-            "It stopped before the weights took it in. A lower learning rate or train.clip may help."
-        ),
-        "disk_full": _("Make room first; 4 shows what the checkpoints take."),
-        "hang": _("The log has the stack of every rank."),
-        "bad_profile": _("The log names what is wrong; change the profile and start a new run."),
-        "crash": _("The log has the traceback."),
-    }.get(record.reason or "", "")
-    if record.state == "unkillable":
-        return _("It may hold device memory until the driver lets go of it or the machine is restarted.")
-    if record.reason == "bad_profile":
-        return advice
-    return _("{first} {second}").format(first=advice, second=go_on) if advice else go_on
 
 
 def who(by: object) -> str:

@@ -30,6 +30,9 @@ from runtime.run.layout import RunDirectory
 PERIOD = 1.0
 """Seconds between two looks at orphans and the kernel's counters; a rank's end wakes the agent at once."""
 
+SHELL_KILLED = 128 + signal.SIGKILL
+"""The exit code by which a shell tells that what it ran was killed."""
+
 PR_SET_CHILD_SUBREAPER = 36
 GIVE_UP = 600.0  # seconds after the last child's end that a full disk may keep the agent from reporting it
 
@@ -136,13 +139,16 @@ class Agent:
 
     def _ending(self, pid: int, status: int) -> dict[str, Any]:
         if not os.WIFSIGNALED(status):
-            return {"pid": pid, "code": os.WEXITSTATUS(status), "signal": None}
+            ended: dict[str, Any] = {"pid": pid, "code": os.WEXITSTATUS(status), "signal": None}
+            return ended | self._memory(pid) if ended["code"] == SHELL_KILLED else ended
         number = os.WTERMSIG(status)
         ending: dict[str, Any] = {"pid": pid, "code": None, "signal": number, "core": os.WCOREDUMP(status)}
-        if number == signal.SIGKILL:
-            finding = judge_kill(pid, self._counts[0], self._recount())
-            ending |= {"oom": finding.killed, "oom_detail": dict(finding.detail)}
-        return ending
+        return ending | self._memory(pid) if number == signal.SIGKILL else ending
+
+    def _memory(self, pid: int) -> dict[str, Any]:
+        """Whether the kernel killed it, or what it had started, for want of memory."""
+        finding = judge_kill(pid, self._counts[0], self._recount())
+        return {"oom": finding.killed, "oom_detail": dict(finding.detail)}
 
     def _note_arrivals(self, *, last: bool = False) -> None:
         """Of all ranks at the same moment, so that their lines can be put in order."""

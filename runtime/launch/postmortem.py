@@ -48,7 +48,7 @@ def log_lines(path: Path, rank: int, window: int = _WINDOW) -> tuple[LogLine, ..
         return ()
     finally:
         os.close(descriptor)
-    lines = lines_of(rank, data, first)
+    lines = lines_of(rank, data, first, start)
     return lines[1:] if start and len(lines) > 1 else lines  # its beginning lies before the window
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.launch.diagnosis.causes import recurs
-from runtime.launch.diagnosis.explain import behind_of, explain
+from runtime.launch.diagnosis.explain import CHECKED, behind_of, explain
 from runtime.launch.diagnosis.hangs import cause_of_hang
 from runtime.launch.ending import Ending, Kind
 from runtime.launch.evidence import Evidence, RankEvidence
@@ -68,7 +68,8 @@ def classify(rank: RankEvidence, evidence: Evidence) -> Ending:
             return ending("finished", "finished")
         if rank.code == KILLED_CODE and rank.oom:
             return ending("failed", "oom_host", **rank.oom_detail)
-        return ending("failed", "crash")
+        checked = {"oom_check": CHECKED} if rank.code == KILLED_CODE and rank.oom is False else {}
+        return ending("failed", "crash", **checked)
     if rank.outcome == "stopped" or rank.code == STOPPED_CODE:
         return ending("stopped", rank.reason or "user")
     if rank.code in REASON_OF_CODE:
@@ -100,7 +101,7 @@ def _classify_signal(rank: RankEvidence, evidence: Evidence, ending: Any) -> End
         elif rank.oom is None:
             made = ending("failed", "unknown", oom_check="unavailable")
         else:
-            made = ending("failed", "crash", oom_check="no kernel OOM kill")
+            made = ending("failed", "crash", oom_check=CHECKED)
     else:
         made = ending("failed", "crash")
     return made

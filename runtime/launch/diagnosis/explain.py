@@ -24,6 +24,9 @@ _OF_REASON = {
 """The cause where a worker's own record or exit code names the reason."""
 
 _WAITERS = frozenset({"communication_timeout", "connection_lost", "rendezvous_timeout"})
+CHECKED = "no kernel OOM kill"
+"""evidence["oom_check"] where the kernel was asked and knew of no kill for want of memory."""
+
 _OPEN = frozenset({"crash", "unknown"})
 """Reasons that a cause may make more precise; a worker's own word stands."""
 
@@ -65,8 +68,9 @@ def _find(ending: Ending, lines: Sequence[LogLine]) -> Finding | None:
     if signal is not None:
         if ending.reason in _OF_REASON and ending.reason != "oom_host":
             return Finding(_OF_REASON[ending.reason])
-        return by_signal(int(signal), lines)
+        return _unless_untold(by_signal(int(signal), lines), evidence)
     finding = by_exit_code(code, lines, error) if isinstance(code, int) and code != 0 else None
+    finding = _unless_untold(finding, evidence)
     if ending.reason in _OF_REASON:
         named = _OF_REASON[ending.reason]
         agrees = finding is not None and (
@@ -79,6 +83,13 @@ def _find(ending: Ending, lines: Sequence[LogLine]) -> Finding | None:
         return Finding("no_exit_record")
     if finding is None and error is not None:
         return Finding("exception", None, {"error": error})
+    return finding
+
+
+def _unless_untold(finding: Finding | None, evidence: Mapping[str, Any]) -> Finding | None:
+    """Nothing, where a SIGKILL may have been the kernel's and nobody here can tell."""
+    if finding is not None and finding.cause == "killed" and evidence.get("oom_check") != CHECKED:
+        return None
     return finding
 
 

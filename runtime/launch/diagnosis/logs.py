@@ -32,15 +32,17 @@ _CHAIN = (
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of a rank's log. `line` counts from 1; None where the log is too long to have been counted."""
+    """One line of a rank's log. `line` counts from 1; None where the log is too long to have been counted.
+    `offset`: the byte that it begins at."""
 
     rank: int
     line: int | None
     text: str
+    offset: int = 0
 
     def to_json(self) -> dict[str, object]:
         """As evidence["log"] holds it."""
-        return {"rank": self.rank, "line": self.line, "text": self.text[:500]}
+        return {"rank": self.rank, "line": self.line, "offset": self.offset, "text": self.text[:500]}
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,18 @@ class LogError:
         return f"{self.type}: {self.message}" if self.message else self.type
 
 
-def lines_of(rank: int, data: bytes, first: int | None) -> tuple[LogLine, ...]:
-    """The lines in `data`, the end of a log; `first` is the number of the line that it begins in (None:
-    unknown). Of a line that was overwritten by carriage returns every version is one of its own."""
+def lines_of(rank: int, data: bytes, first: int | None, start: int = 0) -> tuple[LogLine, ...]:
+    """The lines in `data`, the end of a log from byte `start` on; `first` is the number of the line that it
+    begins in (None: unknown). Of a line that was overwritten by carriage returns every version is one."""
     found = []
+    offset = start
     for index, raw in enumerate(data.split(b"\n")):
         number = first + index if first is not None else None
         for piece in raw.split(b"\r"):
-            cut = piece[: 4 * LONGEST] if len(piece) <= 8 * LONGEST else piece[: 2 * LONGEST]
-            text = _RANK_PREFIX.sub("", plain(cut.decode(errors="replace"))[:LONGEST])
+            text = _RANK_PREFIX.sub("", plain(piece[: 4 * LONGEST].decode(errors="replace"))[:LONGEST])
             if text.strip():
-                found.append(LogLine(rank, number, text.rstrip()))
+                found.append(LogLine(rank, number, text.rstrip(), offset))
+        offset += len(raw) + 1
     return tuple(found)
 
 

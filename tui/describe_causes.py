@@ -1,0 +1,46 @@
+"""The finer causes of an end in a few words."""
+
+from __future__ import annotations
+
+from tui.i18n import N_
+
+CAUSE_WORDS = {
+    "device_memory": N_("out of device memory"),
+    "kernel_oom": N_("out of host memory: the kernel killed it"),
+    "cgroup_oom": N_("out of memory in its container or control group"),
+    "memory_limit": N_("out of host memory: an allocation was refused"),
+    "communication_timeout": N_("a collective timed out"),
+    "connection_lost": N_("the connection to another rank was lost"),
+    "exited_early": N_("a rank left while others still worked"),
+    "rendezvous_timeout": N_("the processes did not find each other"),
+    "port_in_use": N_("its port is in use"),
+    "stopped_by_signal": N_("it hung: stopped by a signal"),
+    "stuck_in_kernel": N_("it hung: stuck in the kernel"),
+    "waiting_for_peers": N_("it hung in a collective"),
+    "data_starvation": N_("it hung waiting for data"),
+    "non_finite": N_("the loss was not finite"),
+    "disk_full": N_("the disk is full"),
+    "shared_memory": N_("out of shared memory"),
+    "too_many_files": N_("too many open files"),
+    "missing_module": N_("a module is missing"),
+    "import_error": N_("an import failed"),
+    "missing_program": N_("its program was not found"),
+    "syntax_error": N_("its program has a syntax error"),
+    "bad_arguments": N_("its program refused its arguments"),
+    "bad_profile": N_("it can't run as its profile says"),
+    "cuda_mismatch": N_("torch and the NVIDIA driver don't fit"),
+    "no_device": N_("no GPU is visible to it"),
+    "cuda_error": N_("a CUDA call failed"),
+    "device_assert": N_("an assertion failed on the device"),
+    "device_busy": N_("the GPU is taken"),
+    "device_lost": N_("the GPU failed"),
+    "killed": N_("killed by SIGKILL from outside"),
+    "segfault": N_("a library crashed (SIGSEGV)"),
+    "bus_error": N_("bus error (SIGBUS)"),
+    "aborted": N_("a library aborted it (SIGABRT)"),
+    "illegal_instruction": N_("illegal instruction (SIGILL)"),
+    "slurm_preempted": N_("preempted by Slurm"),
+    "slurm_time_limit": N_("Slurm's time limit was reached"),
+    "no_exit_record": N_("it left without having finished"),
+}
+"""Of `runtime.launch.diagnosis.causes`; `exception` and `sigterm` say nothing that the reason doesn't."""
