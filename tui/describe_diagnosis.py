@@ -174,7 +174,7 @@ def evidence_lines(evidence: Mapping[str, Any]) -> list[str]:
     if isinstance(stacks, Mapping):
         lines += _stack_lines(stacks, evidence)
     source = evidence.get("source")
-    if source in ("memory.events", "/proc/vmstat"):
+    if source in ("memory.events", "memory.oom_control", "/proc/vmstat"):
         lines.append(_("the kernel counted it in {source}").format(source=source))
     elif source == "kernel log":
         lines.append(_("kernel log: {line}").format(line=clean(evidence.get("line") or "")[:_LONGEST]))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ class OomCounts:
 
     machine: int | None = None
     group: int | None = None
+    source: str = "memory.events"  # the group's file: v2's memory.events, v1's memory.oom_control
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,31 @@ class OomFinding:
 
 
 def control_group(pid: int | str = "self") -> Path | None:
-    """The cgroup (v2) directory of a process, None where there is none to be seen."""
+    """The control group's directory of a process that counts its memory (cgroup v2, or v1's memory
+    controller),
+    None where there is none to be seen. In a container its own group is mounted as the root."""
     try:
-        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-            if line.startswith("0::"):
-                path = Path("/sys/fs/cgroup") / line[3:].lstrip("/")
-                return path if (path / "memory.events").exists() else None
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
     except OSError:
         return None
+    return _group_of(lines, Path("/sys/fs/cgroup"))
+
+
+def _group_of(lines: Sequence[str], mounted: Path) -> Path | None:
+    """From the lines of /proc/<pid>/cgroup, `hierarchy:controllers:path` (cgroups(7))."""
+    for line in lines:
+        _, controllers, path = (*line.split(":", 2), "", "")[:3]
+        for root, names in ((mounted, ("",)), (mounted / "memory", ("memory",))):
+            if not set(controllers.split(",")) & set(names):
+                continue
+            for group in (root / path.lstrip("/"), root):
+                if any((group / name).exists() for name in _COUNTERS):
+                    return group
     return None
+
+
+_COUNTERS = ("memory.events", "memory.oom_control")
+"""Of cgroup v2 and v1: both have a line `oom_kill N`."""
 
 
 def oom_counts(group: Path | None) -> OomCounts:
@@ -50,7 +67,7 @@ def oom_counts(group: Path | None) -> OomCounts:
     groups alike."""
     return OomCounts(
         _counter(Path("/proc/vmstat"), "oom_kill"),
-        _counter(group / "memory.events", "oom_kill") if group is not None else None,
+        *(_group_count(group) if group is not None else ()),
     )
 
 
@@ -61,9 +78,7 @@ def judge_kill(pid: int, before: OomCounts, after: OomCounts) -> OomFinding:
     if line is not None:
         return OomFinding(True, {"source": "kernel log", "line": line})
     if _grown(before.group, after.group):
-        return OomFinding(
-            True, {"source": "memory.events", "oom_kills": _difference(before.group, after.group)}
-        )
+        return OomFinding(True, {"source": after.source, "oom_kills": _difference(before.group, after.group)})
     if _grown(before.machine, after.machine):
         return OomFinding(
             True, {"source": "/proc/vmstat", "oom_kills": _difference(before.machine, after.machine)}
@@ -79,6 +94,14 @@ def _grown(before: int | None, after: int | None) -> bool:
 
 def _difference(before: int | None, after: int | None) -> int:
     return (after or 0) - (before or 0)
+
+
+def _group_count(group: Path) -> tuple[int, str] | tuple[()]:
+    for name in _COUNTERS:
+        count = _counter(group / name, "oom_kill")
+        if count is not None:
+            return count, name
+    return ()
 
 
 def _counter(path: Path, name: str) -> int | None:

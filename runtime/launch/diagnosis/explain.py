@@ -24,6 +24,9 @@ _OF_REASON = {
 """The cause where a worker's own record or exit code names the reason."""
 
 _WAITERS = frozenset({"communication_timeout", "connection_lost", "rendezvous_timeout"})
+GROUP_COUNTERS = ("memory.events", "memory.oom_control")
+"""Where the kernel counts its kills in a control group: cgroup v2 and v1."""
+
 CHECKED = "no kernel OOM kill"
 """evidence["oom_check"] where the kernel was asked and knew of no kill for want of memory."""
 
@@ -62,7 +65,7 @@ def _find(ending: Ending, lines: Sequence[LogLine]) -> Finding | None:
     signal, code = evidence.get("signal"), evidence.get("code")
     if ending.reason == "oom_host" and signal == signals.SIGKILL:
         source = evidence.get("source")
-        return Finding("cgroup_oom" if source == "memory.events" else "kernel_oom")
+        return Finding("cgroup_oom" if source in GROUP_COUNTERS else "kernel_oom")
     error = evidence.get("error")
     error = error if isinstance(error, str) else None
     if signal is not None:
