@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +38,8 @@ class Chronicle:
         self._unwritten: list[tuple[float, str, int, str | None, dict[str, Any]]] = []
         self._next_try = 0.0
         self._complaint = ""
+        self.listener: Callable[[Event], None] = lambda event: None
+        """Told of every event, also of one that the disk refuses for now."""
 
     @property
     def settled(self) -> bool:
@@ -64,8 +67,10 @@ class Chronicle:
         """Writes an event of the present attempt."""
         moment = time.time()
         self._unwritten.append((moment, name, self.record.attempt, reason, detail))
+        happened = Event(moment, self.record.attempt, name, reason, detail)
+        self.listener(happened)
         self.flush()
-        return Event(moment, self.record.attempt, name, reason, detail)
+        return happened
 
     def flush(self, *, force: bool = False) -> None:
         """Writes what is due: events in their order, then the record. Keeps what the disk refuses."""

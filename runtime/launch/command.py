@@ -94,6 +94,7 @@ def command_of(profile: Profile, workspace: Workspace, resume: Mapping[str, Any]
             "hang": {phase: launch.hang.limit(phase) for phase in PHASES},
         },
         resume=resume,
+        notify=tuple(entry.model_dump(mode="json") for entry in profile.notify),
     )
 
 
@@ -123,4 +124,5 @@ def command_json(command: Command, run: RunDirectory, attempt: int) -> dict[str,
         "total_steps": command.total_steps,
         "limits": dict(command.limits),
         "resume": dict(command.resume) if command.resume is not None else None,
+        "notify": [dict(entry) for entry in command.notify],
     }

@@ -70,6 +70,7 @@ class Command:
     total_steps: int | None = None
     limits: Mapping[str, Any] = field(default_factory=dict)
     resume: Mapping[str, Any] | None = None
+    notify: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Command:
@@ -91,6 +92,7 @@ class Command:
             total_steps=value.get("total_steps"),
             limits=value.get("limits") or {},
             resume=value.get("resume"),
+            notify=tuple(entry for entry in value.get("notify") or () if isinstance(entry, dict)),
         )
 
 

@@ -46,6 +46,9 @@ EVENTS = (
     "failed",
     "lost",
     "unkillable",
+    "checkpoint_restored",
+    "notified",
+    "notify_failed",
 )
 ANSWERS = ("request_accepted", "request_refused", "request_done")
 
