@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.data.order import DataOrder, Samples, rank_slice
+from runtime.data.order import DataOrder, Samples, past_skipped, rank_slice
 from runtime.data.shards import TokenStream
 from runtime.messages import N_, UsageError
 
@@ -29,8 +30,8 @@ class MicroBatch:
 
 
 class TrainingBatches:
-    """One rank's share of every global batch. Nothing here has a state: a step's batch depends on its number
-    alone.
+    """One rank's share of every global batch. Nothing here has a state: a step's batch depends on its number,
+    and on which samples are skipped, alone.
     """
 
     def __init__(
@@ -68,12 +69,28 @@ class TrainingBatches:
         self._stream, self._length = stream, sequence_length
         self._batch, self._micro_batch = batch, micro_batch
         self._rank, self._world_size = rank, world_size
+        self._skipped: tuple[tuple[int, int], ...] = ()
+
+    def skipping(self, ranges: Sequence[tuple[int, int]]) -> TrainingBatches:
+        """The same without the samples whose numbers lie in the ranges [first, end): those after them move
+        up."""
+        other = copy.copy(self)
+        other._skipped = tuple(ranges)
+        return other
+
+    def number(self, step: int) -> int:
+        """The number of step `step`'s first sample, over all ranks, as counted without skipping."""
+        place = np.array([(step - 1) * self._batch], dtype=np.int64)
+        return int(past_skipped(place, self._skipped)[0])
+
+    def batch_number(self, step: int) -> int:
+        """The step that would see step `step`'s first sample if nothing were skipped."""
+        return self.number(step) // self._batch + 1
 
     def samples(self, step: int) -> Samples:
         """This rank's samples of step `step` (the first is 1), in order, [batch / world_size]."""
-        return self.order.locate(
-            rank_slice((step - 1) * self._batch, self._batch, self._rank, self._world_size)
-        )
+        places = rank_slice((step - 1) * self._batch, self._batch, self._rank, self._world_size)
+        return self.order.locate(past_skipped(places, self._skipped))
 
     def step(self, step: int) -> list[MicroBatch]:
         """This rank's micro-batches of step `step`; the first step is 1."""

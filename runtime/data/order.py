@@ -10,6 +10,7 @@ size nor worker count can change the order.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,3 +97,16 @@ def rank_slice(first: int, batch: int, rank: int, world_size: int) -> Indices:
         raise ValueError(f"a batch of {batch} sequences can't be divided evenly among {world_size} processes")
     share = batch // world_size
     return np.arange(first + rank * share, first + (rank + 1) * share, dtype=np.int64)
+
+
+def past_skipped(places: Indices, skipped: Sequence[tuple[int, int]]) -> Indices:
+    """The sample numbers at `places` of the order from which the numbers in the ranges [first, end) are left
+    out, [n] → [n].
+
+    `skipped` is in order, without overlaps. Like the order itself a pure function of numbers: of world size,
+    batch and history it knows nothing.
+    """
+    numbers = np.array(places, dtype=np.int64)
+    for first, end in skipped:
+        numbers[numbers >= first] += end - first
+    return numbers

@@ -11,6 +11,7 @@ import sys
 import traceback
 
 from runtime.jobs.failures import describe, reason_of
+from runtime.jobs.patience import be_patient
 from runtime.jobs.worker import WorkerContext
 from runtime.messages import N_, HeadnodeError, UsageError
 from runtime.run.exits import exit_code
@@ -25,6 +26,7 @@ def main() -> int:
     except UsageError as error:
         print(f"runtime.jobs: {error}", file=sys.stderr)
         return error.exit_code
+    be_patient()
     return work(context)
 
 

@@ -12,6 +12,8 @@ from runtime.data.prepare import wait_for_prepared
 from runtime.data.prepared import ARTIFACT, PreparedData, locate_prepared, open_prepared
 from runtime.data.progress import Stopped
 from runtime.jobs.failures import reason_of
+from runtime.jobs.guarding import disk_watch, guards_of
+from runtime.jobs.origin import Origin, build_model
 from runtime.jobs.prepare import prepare_here
 from runtime.jobs.worker import WorkerContext
 from runtime.messages import N_, UsageError
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 
     from runtime.profile import Profile
     from runtime.profile.schema import Train
+    from runtime.train.disk import DiskWatch
     from runtime.train.evaluation import Evaluator
     from runtime.train.loop import Ending, Parts
     from runtime.train.orders import LocalBits
+    from runtime.train.recorder import Recorder
     from runtime.train.restoring import Restored
     from runtime.train.strategies import Strategy
 
@@ -83,9 +87,10 @@ def _train(context: WorkerContext, data: PreparedData) -> Ending:
     )
     context.heartbeat("load", 0)
     fault_point("load", 0)
-    parts, step, tokens = _parts(context, data, batches, strategy, total_steps)
-    ending = Loop(settings, parts, step, tokens).run()
-    parts.saver.close()
+    parts, begun = _parts(context, data, batches, strategy, total_steps)
+    ending = Loop(settings, parts, begun).run()
+    parts.saving.close()
+    parts.recorder.close()
     if parts.samples is not None:
         parts.samples.close()
     strategy.close()
@@ -137,35 +142,33 @@ def _parts(
     batches: TrainingBatches,
     strategy: Strategy,
     total_steps: int,
-) -> tuple[Parts, int, int]:
-    """Everything that the loop drives, and the step and tokens that it starts from."""
-    from runtime.model.build import build, padded_vocabulary, parameter_count
+) -> tuple[Parts, Restored]:
+    """Everything that the loop drives, and where it starts from."""
+    from runtime.model.build import parameter_count
     from runtime.profile import geometry
-    from runtime.run.metrics import MetricsWriter
-    from runtime.train import random_states
     from runtime.train.loop import Parts
     from runtime.train.objective import CausalObjective
     from runtime.train.optimizer import build_adamw
     from runtime.train.orders import OrderExchange
-    from runtime.train.recorder import RECORD_SAMPLES, Recorder, SampleRecorder
+    from runtime.train.recorder import RECORD_SAMPLES, SampleRecorder
+    from runtime.train.saving import Saving
     from runtime.train.schedule import schedule_of
 
     profile, train, shape = context.profile, context.profile.train, geometry(context.profile)
-    assert profile.model is not None
     assert train is not None
-    vocabulary = padded_vocabulary(profile.model, data.manifest.vocabulary_size)
-    model = build(profile.model, vocabulary, train.seed, end_of_text=data.manifest.end_of_text)
-    objective = CausalObjective(model.to(strategy.device), train.z_loss)  # type: ignore[arg-type]
-    random_states.seed_everything(random_states.derived_seed(train.seed, 0, context.rank))
+    model = build_model(context, data)
+    origin = Origin(context, data, model, strategy)
+    objective = CausalObjective(model.to(strategy.device), train.z_loss)
+    origin.seed()
     module = strategy.prepare(objective)
     optimizer = build_adamw(model, train.optimizer)
-    restored = _restore(context, data, model, optimizer, strategy)
+    begun = origin.begin(optimizer)
+    guards = guards_of(profile)
+    guards.restore(begun.guards)
     parameters = parameter_count(model)
     _announce(context, strategy, parameters, total_steps, shape.tokens_per_step)
-    writer = MetricsWriter(context.run_dir.metrics, context.attempt) if context.rank == 0 else None
-    recorder = Recorder(writer, train.log_every, strategy.device)
-    if restored is not None:
-        recorder.last.update(restored.metrics)
+    recorder = _recorder(context, strategy, begun)
+    disk = disk_watch(context, parameters)
     record_samples = os.environ.get(RECORD_SAMPLES) == "1"
     samples = context.run_dir.artifacts / f"samples-{context.attempt}-{context.rank}.jsonl"
     parts = Parts(
@@ -175,54 +178,40 @@ def _parts(
         optimizer=optimizer,
         schedule=schedule_of(train, total_steps, shape.tokens_per_step),
         batches=batches,
-        orders=OrderExchange(strategy, _Bits(context)),
-        saver=_saver(context, strategy, data),
+        orders=OrderExchange(strategy, _Bits(context, disk)),
+        saving=Saving(
+            _saver(context, strategy, data),
+            strategy,
+            disk,
+            report=context.report,
+            heartbeat=context.heartbeat,
+            pause=recorder.pause,
+            saved_step=begun.step or None,
+        ),
+        guards=guards,
+        rewind=lambda step: origin.rewind(optimizer, step),
         recorder=recorder,
         evaluator=_evaluator(profile, data, shape),
         samples=SampleRecorder(samples) if record_samples else None,
         heartbeat=context.heartbeat,
         report=context.report,
     )
-    return (parts, restored.step, restored.tokens) if restored is not None else (parts, 0, 0)
+    return parts, begun
 
 
-def _restore(
-    context: WorkerContext, data: PreparedData, model: Any, optimizer: Any, strategy: Strategy
-) -> Restored | None:
-    if context.resume is None:
-        _begin_from_weights(context, model, strategy)
-        return None
-    from runtime.train.restoring import restore
+def _recorder(context: WorkerContext, strategy: Strategy, begun: Restored) -> Recorder:
+    from runtime.run.journal import PatientAppender
+    from runtime.run.metrics import MetricsWriter
+    from runtime.train.recorder import Recorder
 
     assert context.profile.train is not None
-    checkpoint = context.run_dir.checkpoints / str(context.resume["checkpoint"])
-    restored = restore(checkpoint, model, optimizer, strategy, context.profile.train.seed)
+    path, writer = context.run_dir.metrics, None
     if context.rank == 0:
-        context.say(f"resuming after step {restored.step} from {checkpoint.name}")
-        if not restored.exact:
-            context.say(
-                "another world size or device: the same samples, but other random numbers for dropout"
-            )
-        if restored.data_fingerprint != data.manifest.fingerprint:
-            context.say("the data is not what the checkpoint was trained on: the order of samples is another")
-    return restored
-
-
-def _begin_from_weights(context: WorkerContext, model: Any, strategy: Strategy) -> None:
-    """Loads the weights that the run brought along, if it is a new run from weights."""
-    assert context.profile.model is not None
-    address = context.profile.model.weights
-    if address is None:
-        return
-    from runtime.run.brought import brought_weights
-    from runtime.train.restoring import restore_weights
-
-    checkpoint = brought_weights(context.run_dir)
-    if checkpoint is None:
-        raise UsageError(N_("the weights of {address} are missing in artifacts/weights"), address=address)
-    restore_weights(checkpoint, model, strategy)
-    if context.rank == 0:
-        context.say(f"begins with the weights of {address}; optimizer, step and order of the data are fresh")
+        patient = PatientAppender(path, before=lambda row: fault_point("metrics", int(row["step"])))
+        writer = MetricsWriter(path, context.attempt, patient)
+    recorder = Recorder(writer, context.profile.train.log_every, strategy.device)
+    recorder.rewound(begun.metrics)
+    return recorder
 
 
 def _announce(
@@ -294,9 +283,11 @@ def _saver(context: WorkerContext, strategy: Strategy, data: PreparedData) -> An
 
 
 class _Bits:
-    """This rank's bits for the order exchange: SIGTERM; on rank 0 the supervisor's orders and the clock."""
+    """This rank's bits for the order exchange: SIGTERM; on rank 0 the supervisor's orders, the clock, and
+    the disk that has room again."""
 
-    def __init__(self, context: WorkerContext) -> None:
+    def __init__(self, context: WorkerContext, disk: DiskWatch | None) -> None:
+        self._disk = disk if context.rank == 0 else None
         minutes = context.profile.checkpoint.every_minutes
         self._context = context
         self._interval = minutes * 60 if minutes is not None and context.rank == 0 else None
@@ -310,5 +301,8 @@ class _Bits:
         return LocalBits(
             stop=self._context.terminate or (orders.stop and orders.save),
             stop_without_saving=orders.stop and not orders.save,
-            save=orders.checkpoint + by_clock,
+            save=orders.checkpoint + by_clock + self._room_again(),
         )
+
+    def _room_again(self) -> int:
+        return self._disk.look(self._context.step) if self._disk is not None else 0

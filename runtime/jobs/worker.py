@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.messages import N_, UsageError
 from runtime.run.exits import exit_code, write_exit
-from runtime.run.files import JsonlAppender, read_json
+from runtime.run.files import read_json
 from runtime.run.heartbeat import HeartbeatWriter
 from runtime.run.identity import Identity
+from runtime.run.journal import FULL, PatientAppender
 from runtime.run.layout import RunDirectory
+from runtime.train.faults import fault_point
 
 if TYPE_CHECKING:
     from runtime.profile import Profile
@@ -72,8 +74,9 @@ class WorkerContext:
         self.terminate = False
         self._orders = Order()
         self._heart = HeartbeatWriter(self.files.heartbeat(rank), Identity.current(), rank)
-        self._report_lock = threading.Lock()
-        self._reports = JsonlAppender(self.files.report(rank))
+        self._reports = PatientAppender(
+            self.files.report(rank), before=lambda line: fault_point("report", int(line.get("step") or 0))
+        )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> WorkerContext:
@@ -144,12 +147,16 @@ class WorkerContext:
         self.phase = phase
         if step is not None:
             self.step = step
-        self._heart.beat(phase, self.step or None)
+        try:
+            self._heart.beat(phase, self.step or None)
+        except OSError as error:  # copy-on-write file systems need room even to overwrite
+            if error.errno not in FULL:
+                raise
 
     def report(self, event: str, **detail: object) -> None:
-        """Tells the supervisor of something that happened, one line in report-<rank>.jsonl."""
-        with self._report_lock:
-            self._reports.append({"time": time.time(), "event": event, **detail})
+        """Tells the supervisor of something that happened, one line in report-<rank>.jsonl; on a full disk
+        later, when there is room."""
+        self._reports.append({"time": time.time(), "event": event, **detail})
 
     def say(self, text: str) -> None:
         """One line for a person in this rank's log."""
@@ -165,6 +172,7 @@ class WorkerContext:
         """
         if reason is None:
             reason = {"finished": "finished", "stopped": "user"}.get(outcome, "crash")
+        self._reports.close()
         write_exit(self.files.exit(self.rank), outcome, reason, self.step if step is None else step, error)
         self.finished = True
         return exit_code(outcome, reason)

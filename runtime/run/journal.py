@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from runtime.run.jsontext import encode
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What a disk without room says."""
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -65,3 +72,66 @@ class JsonlAppender:
             if self._descriptor is not None:
                 os.close(self._descriptor)
                 self._descriptor = None
+
+
+class PatientAppender:
+    """Appends to a journal as `JsonlAppender` does, and waits where the disk is full instead of failing.
+
+    What can't be written is kept (the newest `limit` records) and written later, in its order; that it waits,
+    and how much was lost in the end, is told once on standard error. `before` is called with each record
+    before it is written. Other faults of the disk are raised.
+    """
+
+    RETRY = 1.0
+    """Seconds between two tries."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        limit: int = 10_000,
+        before: Callable[[Mapping[str, Any]], None] = lambda record: None,
+    ) -> None:
+        self._appender = JsonlAppender(path)
+        self._waiting: deque[Mapping[str, Any]] = deque(maxlen=limit)
+        self._before = before
+        self._lock = threading.Lock()
+        self._next_try = 0.0
+        self._told = False
+        self.lost = 0
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Appends one record, now or when there is room."""
+        with self._lock:
+            self.lost += len(self._waiting) == self._waiting.maxlen
+            self._waiting.append(record)
+            if time.monotonic() >= self._next_try:
+                self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self._waiting:
+                self._before(self._waiting[0])
+                self._appender.append(self._waiting[0])
+                self._waiting.popleft()
+            self._next_try = 0.0
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            self._next_try = time.monotonic() + self.RETRY
+            self._tell(f"{self._appender.path.name} can't be written, trying again: {error}")
+
+    def _tell(self, text: str) -> None:
+        if not self._told:
+            print(f"headnode: {text}", file=sys.stderr, flush=True)
+        self._told = True
+
+    def close(self) -> None:
+        """Writes what still waits, or tells that it is lost, and closes the file."""
+        with self._lock:
+            self._flush()
+            lost = self.lost + len(self._waiting)
+            self._appender.close()
+        if lost:
+            self._told = False
+            self._tell(f"{lost} lines of {self._appender.path.name} were lost: the disk is full")

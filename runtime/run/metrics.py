@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from runtime.run.journal import JsonlAppender
+from runtime.run.journal import JsonlAppender, PatientAppender
 
 if TYPE_CHECKING:
     from runtime.run.heartbeat import HeartbeatWriter
@@ -26,10 +26,15 @@ RESERVED = frozenset({"schema", "step", "time", "attempt"})
 
 
 class MetricsWriter:
-    """Appends to a metrics file for one attempt. One process writes it at a time: rank 0."""
+    """Appends to a metrics file for one attempt. One process writes it at a time: rank 0.
 
-    def __init__(self, path: Path, attempt: int) -> None:
-        self._appender = JsonlAppender(path)
+    `appender` stands for the plain one, which raises where the disk is full.
+    """
+
+    def __init__(
+        self, path: Path, attempt: int, appender: JsonlAppender | PatientAppender | None = None
+    ) -> None:
+        self._appender = appender if appender is not None else JsonlAppender(path)
         self._attempt = attempt
 
     def write(self, step: int, values: Mapping[str, SupportsFloat], time_now: float | None = None) -> None:

@@ -6,7 +6,7 @@ A save, in stages (their names are the places for `runtime.train.faults`, each p
     staged      the loop goes on; from here on everything happens in the saver's own thread
     checked     the copy holds no NaN and no infinity, on any rank
     tensors     every rank's share of the tensors is on disk, in step-….tmp (safetensors, fsynced)
-    random      so is its random-<rank>.json
+    random      so is its random-<rank>.json, and of rank 0 guard.json
     hashed      every rank knows size and sha256 of its files, and tells rank 0
     completed   rank 0 has written COMPLETE.json, which lists them all, and fsynced it and the directory
     renamed     step-….tmp is now step-…, and the parent directory is fsynced: it is a checkpoint
@@ -53,6 +53,7 @@ from runtime.train.strategies import Strategy
 warnings.filterwarnings("ignore", message="torch.distributed is disabled, unavailable or uninitialized")
 
 HASH_CHUNK = 1 << 20
+GUARD = "guard.json"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Facts:
     tokens: int
     loss: float
     metrics: Mapping[str, float] = field(default_factory=dict)
+    guards: Mapping[str, Any] = field(default_factory=dict)
+    """What the guards must know to go on (`runtime.train.guards`); it becomes guard.json."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,9 @@ class CheckpointSaver:
             fault_point("checkpoint:checked", facts.step)
             self._write_tensors(staged, working)
             fault_point("checkpoint:tensors", facts.step)
-            self._write_random(randoms, working)
+            _write_json(randoms, working / random_name(self._strategy.rank))
+            if facts.guards and self._strategy.rank == 0:
+                _write_json(facts.guards, working / GUARD)
             fault_point("checkpoint:random", facts.step)
             return self._hash_own_files(working)
 
@@ -203,15 +208,10 @@ class CheckpointSaver:
             no_dist=self._strategy.checkpoint_group is None,
         )
 
-    def _write_random(self, randoms: dict[str, Any], working: Path) -> None:
-        with (working / random_name(self._strategy.rank)).open("w", encoding="utf-8") as stream:
-            json.dump(randoms, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-
     def _hash_own_files(self, working: Path) -> list[dict[str, Any]]:
         rank = self._strategy.rank
         own = [*working.glob(f"shard-{rank + 1:05d}-*"), working / random_name(rank)]
+        own += working.glob(GUARD) if rank == 0 else ()
         return [
             {"name": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)} for path in sorted(own)
         ]
@@ -254,6 +254,13 @@ def _use_device(device: torch.device) -> None:
     """A new thread would otherwise open the first CUDA device, whichever this rank's is."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
+
+
+def _write_json(value: Mapping[str, Any], path: Path) -> None:
+    with path.open("w", encoding="utf-8") as stream:
+        json.dump(value, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def random_name(rank: int) -> str:

@@ -12,13 +12,12 @@ from runtime.train.strategies import Pending, Strategy
 class LocalBits:
     """What this rank alone knows: its SIGTERM, and on rank 0 the latest order of the supervisor.
 
-    `save` counts the save requests so far, so that each is carried out once. `profile` is not used yet.
+    `save` counts the save requests so far, so that each is carried out once.
     """
 
     stop: bool = False
     stop_without_saving: bool = False
     save: int = 0
-    profile: int = 0
 
 
 class Source(Protocol):
@@ -55,13 +54,13 @@ class OrderExchange:
         assert self._pending is None, "the orders of the step before were not awaited"
         bits = self._source()
         self._pending = self._strategy.begin_maximum(
-            [int(bits.stop), int(bits.stop_without_saving), bits.save, bits.profile, int(give_up)]
+            [int(bits.stop), int(bits.stop_without_saving), bits.save, int(give_up)]
         )
 
     def finish(self) -> Decision:
         """What `begin` brought, the same on every rank. Collective."""
         assert self._pending is not None, "finish() without begin()"
-        stop, stop_without_saving, save, _, give_up = self._pending.wait()
+        stop, stop_without_saving, save, give_up = self._pending.wait()
         self._pending = None
         asked = save > self._saves_done
         self._saves_done = max(save, self._saves_done)

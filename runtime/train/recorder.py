@@ -24,6 +24,8 @@ class Writer(Protocol):
 
     def write(self, step: int, values: Mapping[str, float], time_now: float | None = None) -> None: ...
 
+    def close(self) -> None: ...
+
 
 class Recorder:
     """Rank 0's metrics and progress lines, every `log_every` steps; on other ranks (no writer) nothing is
@@ -54,6 +56,11 @@ class Recorder:
                 return
             self._data_wait += time.perf_counter() - began
             yield item
+
+    def rewound(self, metrics: Mapping[str, float]) -> None:
+        """Training goes on from a checkpoint at which these metrics were known."""
+        self.last = dict(metrics)
+        self._start_interval()
 
     def pause(self, seconds: float) -> None:
         """Leave this time (an evaluation, a wait for the disk) out of the step times."""
@@ -99,6 +106,11 @@ class Recorder:
         self.last.update(values)
         if self._writer is not None:
             self._writer.write(step, values)
+
+    def close(self) -> None:
+        """Write what a full disk still holds back, and close the file."""
+        if self._writer is not None:
+            self._writer.close()
 
     def _memory(self) -> dict[str, float]:
         if self._device.type == "cuda":

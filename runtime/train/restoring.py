@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ from runtime.messages import Message
 from runtime.run.complete import read_complete
 from runtime.run.tensor_index import MODEL
 from runtime.train import random_states
-from runtime.train.checkpointing import random_name
+from runtime.train.checkpointing import GUARD, random_name
 from runtime.train.optimizer import materialise_state
 from runtime.train.state import State, model_state, training_state
 from runtime.train.strategies import Strategy
@@ -31,8 +32,10 @@ class Restored:
     step: int
     tokens: int
     data_fingerprint: str | None
-    metrics: Mapping[str, float]
-    exact: bool
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    exact: bool = True
+    loss: float | None = None
+    guards: Mapping[str, Any] = field(default_factory=dict)
 
 
 def restore(
@@ -49,7 +52,8 @@ def restore(
     complete = read_complete(checkpoint)
     if isinstance(complete, Message):
         raise ValueError(f"{checkpoint.name} can't be resumed from: {complete}")
-    materialise_state(optimizer)
+    if not optimizer.state:
+        materialise_state(optimizer)
     state = training_state(model, optimizer)
     _require_same_tensors(checkpoint, state)
     group = strategy.checkpoint_group
@@ -62,7 +66,15 @@ def restore(
     exact = complete.world_size == strategy.world_size and _restore_random(checkpoint, strategy)
     if not exact:
         random_states.seed_everything(random_states.derived_seed(seed, complete.step, strategy.rank))
-    return Restored(complete.step, complete.tokens, complete.data_fingerprint, complete.metrics, exact)
+    return Restored(
+        step=complete.step,
+        tokens=complete.tokens,
+        data_fingerprint=complete.data_fingerprint,
+        metrics=complete.metrics,
+        exact=exact,
+        loss=complete.loss,
+        guards=_guards(checkpoint),
+    )
 
 
 def restore_weights(checkpoint: Path, model: nn.Module, strategy: Strategy) -> int:
@@ -92,6 +104,12 @@ def _restore_random(checkpoint: Path, strategy: Strategy) -> bool:
         return False
     random_states.restore(states, strategy.device)
     return True
+
+
+def _guards(checkpoint: Path) -> Mapping[str, Any]:
+    """What guard.json holds, {} where there is none (an earlier version saved it)."""
+    path = checkpoint / GUARD
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def _require_same_tensors(checkpoint: Path, state: State, only: str = "") -> None:
