@@ -49,6 +49,9 @@ _MACHINE = N_("Machine")
 
 KEYMAP: dict[str, Action] = {
     "open": Action(("enter",), N_("open"), N_("open the selected run")),
+    "open_log": Action(
+        ("enter",), N_("log"), N_("open the log at the line that tells what went wrong"), _RUN
+    ),
     "new_run": Action(
         ("n",),
         N_("new run"),

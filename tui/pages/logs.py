@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 from textual.worker import get_current_worker
 
 from tui import describe, theme
+from tui.describe_diagnosis import log_place
 from tui.format import size
 from tui.i18n import _
 from tui.pages.page import Page
@@ -44,6 +45,7 @@ class LogsPage(Page):
         super().__init__()
         self._run_id: str | None = None
         self._wanted_rank: int | None = None
+        self._wanted_offset: int | None = None
         self._entries: list[LogEntry] = []
         self._entry: LogEntry | None = None
         self._ticks = 0
@@ -57,10 +59,16 @@ class LogsPage(Page):
     def log_view(self) -> LogView:
         return self.query_one(LogView)
 
-    def arrive(self, run_id: str | None = None, rank: int | None = None, **arguments: object) -> None:
+    def arrive(
+        self,
+        run_id: str | None = None,
+        rank: int | None = None,
+        offset: int | None = None,
+        **arguments: object,
+    ) -> None:
         run_id = run_id or self._run_left_behind()
         if run_id is not None and (run_id != self._run_id or rank is not None):
-            self._open(run_id, rank)
+            self._open(run_id, rank, offset)
 
     def _run_left_behind(self) -> str | None:
         """The run that one was looking at: its page, or the cursor in the list of runs."""
@@ -69,13 +77,13 @@ class LogsPage(Page):
         run_id = getattr(page, "run_id", None) or getattr(selected, "run_id", None)
         return run_id if isinstance(run_id, str) else None
 
-    def _open(self, run_id: str, rank: int | None = None) -> None:
+    def _open(self, run_id: str, rank: int | None = None, offset: int | None = None) -> None:
         """Another run: its logs are listed, and the one that says most is shown."""
         self._run_id, self._entries, self._entry = run_id, [], None
-        self._wanted_rank = rank
+        self._wanted_rank, self._wanted_offset = rank, offset
         if rank is None and (view := self.view) is not None and view.record is not None:
-            guilty = view.record.evidence.get("rank") if view.record.state == "failed" else None
-            self._wanted_rank = guilty if isinstance(guilty, int) else 0 if view.active else None
+            guilty = log_place(view.record.evidence) if view.record.state == "failed" else None
+            self._wanted_rank, self._wanted_offset = guilty or (0 if view.active else None, None)
         if self.is_mounted:
             self._show()
             self._look()
@@ -150,6 +158,9 @@ class LogsPage(Page):
     def _choose(self, entry: LogEntry | None) -> None:
         self._entry = entry
         self.log_view.show(entry.path if entry is not None else None, self._empty_text())
+        if entry is not None and entry.rank == self._wanted_rank and self._wanted_offset is not None:
+            self.call_after_refresh(self.log_view.lines.show_offset, self._wanted_offset)
+            self._wanted_offset = None
         self._show()
         if entry is not None:
             self.query_one(Table).cursor = f"log:{entry.path}"

@@ -10,35 +10,38 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from tui import describe, theme
+from tui.describe_diagnosis import Diagnosis, diagnosis
 from tui.format import ago, count, duration, percent, rate, size
 from tui.i18n import _, render
 from tui.pages.page import Page
 from tui.widgets import bars, overview
 from tui.widgets.chart_grid import ChartGrid
+from tui.widgets.diagnosis import DiagnosisView
 from tui.widgets.events_view import EventsView
 from tui.widgets.gpu_strip import DeviceStrip
-from tui.widgets.lines import Lines, wrapped
+from tui.widgets.lines import Lines
 from tui.widgets.log_view import LogView
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
+    from runtime.run.record import RunRecord
     from tui.store.follow import Followed, Preparation
     from tui.store.runs import RunView
     from tui.store.telemetry import Sample
 
 
-_REASON_LINES = 4
 _BAR = 10  # cells at least
+_LOW = 30  # lines
 _AGES_SECONDS = 10
 
 
 class RunPage(Page):
     """Opened for one run by `app.open_run(run_id)`."""
 
-    ACTIONS = ("stop", "resume", "save_now")
+    ACTIONS = ("open_log", "stop", "resume", "save_now")
     AUTO_FOCUS = ""  # the first chart, once there is one
     DEFAULT_CSS = """
-    RunPage #reason { padding: 0 1; margin-bottom: 1; display: none; }
+    RunPage.-low DiagnosisView { margin-bottom: 0; }
     RunPage #progress { padding: 0 1; margin-bottom: 1; display: none; }
     RunPage #charts { height: 2fr; margin: 0 1; }
     RunPage #below { height: 1fr; max-height: 14; margin-top: 1; }
@@ -55,7 +58,8 @@ class RunPage(Page):
         self.run_id = run_id
         self._preparation: Preparation | None = None
         self._source: tuple[float | None] | None = None
-        self._attempt: int | None = None
+        self._log: tuple[int, int, int | None] | None = None
+        self._diagnosis: Diagnosis | None = None
         self._ticks = 0
 
     @property
@@ -64,12 +68,12 @@ class RunPage(Page):
         return self.store.runs.get(self.run_id)
 
     def body(self) -> ComposeResult:
-        yield Lines(id="reason")
+        yield DiagnosisView(id="reason")
         yield Lines(id="progress")
         yield ChartGrid(id="charts")
         with Horizontal(id="below"):
             yield Pane(_("What happened"), EventsView(), id="events")
-            yield Pane(_("Log of rank 0"), LogView(poll_seconds=1.0), id="log")
+            yield Pane(self._log_title, LogView(poll_seconds=1.0), id="log")
         yield Lines(id="facts")
         yield DeviceStrip()
 
@@ -93,7 +97,7 @@ class RunPage(Page):
 
     def refresh_page(self) -> None:
         self.store.follow(self.run_id)
-        self._source = self._attempt = None
+        self._source = self._log = None
         self.query_one(DeviceStrip).run_id = self.run_id
         self.query_one(DeviceStrip).update_strip(self.store.telemetry)
         self._show()
@@ -112,7 +116,8 @@ class RunPage(Page):
     def tick(self) -> None:
         if self.view is not None and self.view.active:
             self._ticks += 1
-            if self._ticks % _AGES_SECONDS == 0:  # a record that changes shows itself
+            counting = "restart" in self.view.record.evidence if self.view.record is not None else False
+            if counting or self._ticks % _AGES_SECONDS == 0:  # a record that changes shows itself
                 self._show()
 
     def _feed(self, view: RunView) -> None:
@@ -129,13 +134,27 @@ class RunPage(Page):
             self.query_one(ChartGrid).set_source(MetricsReader(view.directory.metrics), tokens)
         self.query_one(ChartGrid).every = view.curve_seconds
         self.query_one(ChartGrid).show_when_empty(overview.no_curves(record))
-        if record.attempt != self._attempt:
-            self._attempt = record.attempt
-            path = view.directory.attempt(record.attempt).log(0) if record.attempt else None
-            self.query_one(LogView).show(path)
+        self._show_log(view, record)
+
+    def _show_log(self, view: RunView, record: RunRecord) -> None:
+        """The log of rank 0, or of the rank that failed, at the line that tells why."""
+        rank, offset = (self._diagnosis.log if self._diagnosis is not None else None) or (0, None)
+        if record.active:
+            rank, offset = 0, None
+        if (record.attempt, rank, offset) == self._log:
+            return
+        self._log = (record.attempt, rank, offset)
+        log = self.query_one(LogView)
+        log.show(view.directory.attempt(record.attempt).log(rank) if record.attempt else None)
+        if offset is not None:
+            self.call_after_refresh(log.lines.show_offset, offset)
+
+    @property
+    def _log_title(self) -> str:
+        return _("Log of rank {rank}").format(rank=self._log[1] if self._log is not None else 0)
 
     def on_log_view_changed(self, message: LogView.Changed) -> None:
-        self.query_one("#log", Pane).set_title(_("Log of rank 0"), message.view.status)
+        self.query_one("#log", Pane).set_title(self._log_title, message.view.status)
         if message.view.has_focus_within:
             self.refresh_footer()
 
@@ -157,24 +176,18 @@ class RunPage(Page):
     def _show(self) -> None:
         self.header.update_header()
         view = self.view
-        reason, progress, facts = (
-            self.query_one(f"#{name}", Lines) for name in ("reason", "progress", "facts")
-        )
+        progress, facts = (self.query_one(f"#{name}", Lines) for name in ("progress", "facts"))
+        reason = self.query_one(DiagnosisView)
         now, width = self.headnode.services.clock(), self.size.width - 2
         if view is None or view.record is None:
             problem = render(view.problem) if view is not None and view.problem is not None else ""
             reason.display = bool(problem)
             reason.show([Text(problem, theme.style("failed"))])
             return
+        self._diagnosis = diagnosis(view.record, now)
         self._feed(view)
         self._focus_chart()
-        explained = describe.explanation(view.record)
-        reason.display = explained is not None
-        if explained is not None:
-            what, what_next = explained
-            style = "warning" if view.state == "stopped" else "failed"
-            lines = wrapped(what, theme.style(f"bold {style}"), width)[:_REASON_LINES]
-            reason.show([*lines, *wrapped(what_next, theme.style("text"), width)])
+        reason.update_diagnosis(self._diagnosis, width, low=self.size.height < _LOW)
         self.query_one(DeviceStrip).display = view.active
         waiting = waiting_line(view, self._preparation, width)
         progress.display = waiting is not None
@@ -185,7 +198,7 @@ class RunPage(Page):
 
     def on_resize(self) -> None:
         self.set_class(self.size.width < 100, "-narrow")
-        self.set_class(self.size.height < 30, "-low")
+        self.set_class(self.size.height < _LOW, "-low")
         self.call_after_refresh(self._show)
 
     # -- what can be done
@@ -201,6 +214,8 @@ class RunPage(Page):
                 return view.resumable
             case "save_now":
                 return view.savable
+            case "open_log":
+                return self._diagnosis is not None
         return True
 
     def action_stop(self) -> None:
@@ -208,6 +223,11 @@ class RunPage(Page):
 
     def action_resume(self) -> None:
         self.headnode.resume_run(self.run_id)
+
+    def action_open_log(self) -> None:
+        place = self._diagnosis.log if self._diagnosis is not None else None
+        rank, offset = place or (None, None)
+        self.headnode.show_page("logs", run_id=self.run_id, rank=rank, offset=offset)
 
     def action_save_now(self) -> None:
         self.headnode.save_run(self.run_id)

@@ -214,12 +214,12 @@ def test_the_longest_step_evaluation_and_save_are_remembered() -> None:
 def test_limits_are_by_phase() -> None:
     limits = {"import": 1.0, "load": 2.0, "step": 3.0, "evaluate": None}
     clock = RankClock(0.0, "pretrain")
-    assert clock.limit(limits) == 1.0
+    assert clock.limit(limits, {}) == 1.0
     for seq, (phase, limit) in enumerate([("load", 2.0), ("step", 3.0), ("evaluate", None)]):
         clock.look(0.0, beat(seq, phase, 1))
-        assert clock.limit(limits) == limit
+        assert clock.limit(limits, {}) == limit
     program = RankClock(0.0, "command")
     program.look(1.0, beat(1, "step", 1))
-    assert program.limit(limits) is None
+    assert program.limit(limits, {}) is None
     program.look(3.0, beat(2, "step", 2))
-    assert program.limit(limits) == 10.0
+    assert program.limit(limits, {}) == 10.0
