@@ -42,7 +42,7 @@ async def test_active_runs_come_first_each_part_newest_first(panel: Any, sample:
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         assert _suffixes(app) == ORDER
-        await pilot.press("o")
+        await pilot.press("o", "n")
         assert _suffixes(app) == sorted(ORDER, key=lambda end: _run(sample, end).run_id, reverse=True)
 
 

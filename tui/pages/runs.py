@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual import events
@@ -10,34 +10,36 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.timer import Timer
 
-from tui import describe, theme
+from tui import theme
 from tui.clean import clean
 from tui.i18n import _
-from tui.pages.page import Page
+from tui.pages.runs_actions import RunsPageActions
 from tui.widgets import overview
 from tui.widgets.events_view import EventsView
-from tui.widgets.filter_line import FilterLine
 from tui.widgets.gpu_strip import DeviceStrip
 from tui.widgets.lines import Lines
 from tui.widgets.pane import Pane
-from tui.widgets.run_table import RowMaker, columns, matches
 from tui.widgets.since import since_line
-from tui.widgets.table import Row, Table
+from tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from tui.store.follow import Followed
-    from tui.store.runs import RunView
     from tui.store.telemetry import Sample
 
 _AGES_SECONDS = 20
 _AWAY_SECONDS = 60.0
 _DETAIL_LINES = 10
 _SETTLE_SECONDS = 0.15
+_HIGH = 30
+"""Lines of a screen from which on the overview need not make room for the list."""
 
 
-class RunsPage(Page):
+class RunsPage(RunsPageActions):
     NAME = "runs"
-    ACTIONS = ("open", "new_run", "stop", "resume", "remove", "mark", "filter", "sort")
+    ACTIONS = (
+        "open", "new_run", "stop", "resume", "compare", "annotate", "unarchive", "remove", "mark", "filter",
+        "sort",
+    )  # fmt: skip
     DEFAULT_CSS = """
     RunsPage #note { padding: 0 1; margin-bottom: 1; display: none; }
     RunsPage #since { padding: 0 1; margin-bottom: 1; display: none; }
@@ -51,24 +53,21 @@ class RunsPage(Page):
     RunsPage.-empty #runs, RunsPage.-empty #overview { display: none; }
     RunsPage.-empty #empty { display: block; }
     """
-    _ORDERS: ClassVar[tuple[str, ...]] = ("active", "newest", "name")
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: dict[str, Row] = {}
-        self._maker: RowMaker | None = None
-        self._words, self._order = "", "active"
-        self._since_shown = False
+        self._since: list[str] | None = None  # the runs that ended while nobody looked
         self._followed: str | None = None
         self._devices: object = None
         self._settling: Timer | None = None
         self._ticks = 0
+        self._away = 0.0
 
     def body(self) -> ComposeResult:
         yield Lines(id="note")
         yield Lines(id="since")
-        yield FilterLine(_("words of a run's name, state or job"))
-        yield Table(id="runs")
+        yield from self.filter_widgets(_("words, or state:failed tag:baseline loss<2.5 age<2d …"))
+        yield self.made_list()
         yield Lines(id="empty")
         yield Lines(id="overview")
         with Horizontal(id="detail"):
@@ -83,15 +82,18 @@ class RunsPage(Page):
         self._show_anew()
 
     def _show_anew(self) -> None:
-        """All rows are made again: ages, widths or columns are others."""
-        self._rows.clear()
+        """All rows are made again: ages, widths, columns, order or filter are others."""
+        self._show()
+
+    def filter_changed(self) -> None:
+        self.search()
         self._show()
 
     def runs_changed(self, changed: frozenset[str]) -> None:
-        for run_id in changed:
-            self._rows.pop(run_id, None)
-        if not self._since_shown and self.store.loaded:
-            self._since_shown = True
+        if self._since is None:
+            if self.store.complete:
+                self._find_since()
+        elif any(run_id in changed and run_id not in self.store.runs for run_id in self._since):
             self._show_since()
         self._show(changed)
 
@@ -107,13 +109,20 @@ class RunsPage(Page):
         self._ticks += 1
         if self._ticks % _AGES_SECONDS == 0:
             self._show_anew()
+        else:
+            self.run_list.count_down(self.headnode.services.clock())
 
     def run_followed(self, run_id: str, followed: Followed) -> None:
         if self.selected is not None and run_id == self.selected.run_id:
             self.query_one(EventsView).update_events(followed.events, self.headnode.services.clock())
 
     def on_resize(self, event: events.Resize) -> None:
-        self.call_after_refresh(self._show_anew)
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        if self._since:
+            self._show_since()
+        self._show_anew()
 
     def _arrange(self, rows: int) -> None:
         """The table as high as it has rows, the rest for the selected run; on a low screen the table
@@ -121,7 +130,7 @@ class RunsPage(Page):
         height = self.size.height
         chrome = 4 + 2 + len(self.query_one(DeviceStrip).lines) + 2 * self.query_one("#since").display
         spare = height - chrome - 1 - len(self.query_one("#overview", Lines).lines)
-        roomy = self.size.width >= 100 and spare >= _DETAIL_LINES + 8
+        roomy = self.size.width >= 100 and spare >= _DETAIL_LINES + 8 and self.selected is not None
         self.set_class(not roomy, "-short")
         self.query_one(Table).styles.height = min(rows + 1, spare - _DETAIL_LINES) if roomy else "1fr"
 
@@ -130,24 +139,16 @@ class RunsPage(Page):
         if not self.is_mounted or not width:
             return
         self._show_note()
-        table = self.query_one(Table)
-        layout = columns(width)
-        table.set_columns(layout)
-        maker = RowMaker(layout, self.headnode.services.clock(), self.store.telemetry)
-        views = [view for view in self._ordered() if not self._words or matches(view, self._words)]
-        rows = []
-        for view in views:
-            row = self._rows.get(view.run_id)
-            if row is None:
-                row = self._rows[view.run_id] = maker.row(view)
-            rows.append(row)
-        table.set_rows(rows)
+        now = self.headnode.services.clock()
+        self.run_list.update(self.store.runs, changed, now, width, self.store.telemetry)
+        rows = self.run_list.rows
         self.set_class(self.store.loaded and not rows, "-empty")
         if self.store.loaded and not rows:
             self._show_empty()
         selected = self.selected
         if changed is None or selected is None or selected.run_id in changed:
             self._show_overview()
+            self.refresh_footer()
         self._arrange(len(rows))
 
     def _show_note(self) -> None:
@@ -157,18 +158,11 @@ class RunsPage(Page):
             text = _("The workspace can't be read: {error}").format(error=clean(trouble))
             note.show([Text(text, theme.style("failed"))])
 
-    def _ordered(self) -> list[RunView]:
-        views = self.store.ordered()
-        if self._order == "newest":
-            views.sort(key=lambda view: view.run_id, reverse=True)
-        elif self._order == "name":
-            views.sort(key=lambda view: describe.short_id(view.run_id))
-        return views
-
     def _show_overview(self) -> None:
         pane, view = self.query_one("#overview", Lines), self.selected
         width = self.size.width - 2
-        pane.show([] if view is None else overview.lines(view, self.headnode.services.clock(), width))
+        most = 12 if self.size.height >= _HIGH else 3
+        pane.show([] if view is None else overview.lines(view, self.headnode.services.clock(), width, most))
         run_id = view.run_id if view is not None else None
         if run_id != self._followed:
             self._followed = run_id
@@ -200,10 +194,14 @@ class RunsPage(Page):
 
     def _show_empty(self) -> None:
         accent, muted = theme.style("accent"), theme.style("muted")
-        if self._words:
+        if self.words:
+            lines = self.no_match(_("No run matches “{words}”."))
+        elif self.store.runs:
             lines = [
-                Text(_("No run matches “{words}”.").format(words=self._words), theme.style("text")),
-                Text.assemble(("esc", accent), ("  " + _("shows all again"), muted)),
+                Text(_("All runs are archived."), theme.style("bold text")),
+                Text(),
+                Text.assemble(("/ archived", accent), ("  " + _("shows them"), muted)),
+                Text.assemble(("n", accent), ("  " + _("picks a profile and launches a new one"), muted)),
             ]
         else:
             lines = [
@@ -215,111 +213,42 @@ class RunsPage(Page):
             ]
         self.query_one("#empty", Lines).show(lines)
 
-    def _show_since(self) -> None:
+    def _find_since(self) -> None:
         """On return: what has ended in the meantime. The cursor goes to a failed run, so that enter says
         why."""
         left, now = self.headnode.left, self.headnode.services.clock()
+        self._since = []
         if left is None or now - left < _AWAY_SECONDS:
             return
         ended = [view for view in self.store.ordered() if view.record and (view.record.ended or 0) > left]
-        line = since_line(ended, now - left)
+        self._since = [view.run_id for view in ended if not view.annotations.archived]
+        self._away = now - left
+        self._show_since()
+        failed = [view for view in ended if view.state in {"failed", "lost"}]
+        if failed:
+            self.call_after_refresh(setattr, self.run_list, "cursor", failed[0].run_id)
+
+    def _show_since(self) -> None:
+        """The line of what has ended, without what has been deleted since."""
+        self._since = [run_id for run_id in self._since or () if run_id in self.store.runs]
+        line = since_line(
+            [self.store.runs[run_id] for run_id in self._since], self._away, self.size.width - 2
+        )
+        self.query_one("#since").display = line is not None
         if line is not None:
             self.query_one("#since", Lines).show([line])
-            self.query_one("#since").display = True
-            failed = [view for view in ended if view.state in {"failed", "lost"}]
-            if failed:
-                self.call_after_refresh(setattr, self.query_one(Table), "cursor", failed[0].run_id)
 
     # -- what can be done
 
-    @property
-    def selected(self) -> RunView | None:
-        """The run under the cursor."""
-        tables = self.query(Table)  # none while the page is being built anew
-        cursor = tables.first().cursor if tables else None
-        return self.store.runs.get(cursor) if cursor else None
-
-    def _targets(self) -> list[RunView]:
-        """The marked runs, or the selected one."""
-        marked = [
-            self.store.runs[run_id] for run_id in self.query_one(Table).marked if run_id in self.store.runs
-        ]
-        return marked or ([self.selected] if self.selected is not None else [])
-
-    def can(self, action: str) -> bool:
-        if action in {"new_run", "sort"}:
-            return action == "new_run" or len(self.store.runs) > 1
-        if action == "filter":
-            return bool(self.store.runs)
-        view = self.selected
-        if view is None:
-            return False
-        match action:
-            case "stop":
-                return any(target.stoppable for target in self._targets())
-            case "resume":
-                return view.resumable
-            case "remove":
-                return any(target.removable for target in self._targets())
-            case "mark":
-                return len(self.store.runs) > 1
-        return True
-
-    def on_table_highlighted(self) -> None:
-        self._show_overview()
-        self.refresh_footer()
-
-    def on_table_activated(self) -> None:
-        self.action_open()
-
-    def action_open(self) -> None:
-        if self.selected is not None:
-            self.headnode.open_run(self.selected.run_id)
-
-    def action_new_run(self) -> None:
-        self.headnode.show_page("profiles")
-
-    def action_stop(self) -> None:
-        self.headnode.stop_runs([view for view in self._targets() if view.stoppable])
-
-    def action_resume(self) -> None:
-        if self.selected is not None:
-            self.headnode.resume_run(self.selected.run_id)
-
-    def action_remove(self) -> None:
-        self.headnode.remove_runs([view for view in self._targets() if view.removable])
-
-    def action_mark(self) -> None:
-        self.query_one(Table).toggle_mark()
-        self.refresh_footer()
-
-    def action_sort(self) -> None:
-        self._order = self._ORDERS[(self._ORDERS.index(self._order) + 1) % len(self._ORDERS)]
-        names = {"active": _("active runs first"), "newest": _("newest first"), "name": _("by name")}
-        self.headnode.say(names[self._order])
-        self._show()
-
-    def action_filter(self) -> None:
-        self.query_one(FilterLine).open()
-
-    def on_filter_line_filtered(self, message: FilterLine.Filtered) -> None:
-        self._words = message.words
-        self._show()
-        if message.done:
-            self.query_one(Table).focus()
-        self.refresh_footer()
-
     def has_more_to_close(self) -> bool:
-        return bool(self._words) or bool(self.query("#since") and self.query_one("#since").display)
+        return super().has_more_to_close() or bool(self.query("#since") and self.query_one("#since").display)
 
     def close_one(self) -> None:
-        if self._words:
-            self.query_one(FilterLine).close()
+        if self.words or self.run_list.marked:
+            super().close_one()
         else:
             self.query_one("#since").display = False
-
-    def copy_text(self) -> str | None:
-        return self.selected.run_id if self.selected is not None else None
+            self._since = []
 
 
 def _load_charts() -> tuple[Any, Any]:

@@ -1,10 +1,16 @@
-"""The line in which `/` filters: words to look for; enter keeps the filter, esc drops it."""
+"""The line in which `/` filters, and the one below it that says what is wrong or what could come next; enter
+keeps the filter, esc drops it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from rich.text import Text
 from textual import events
 from textual.message import Message
 from textual.widgets import Input
+
+from tui.widgets.lines import Lines
 
 
 def focus_now(field: Input) -> None:
@@ -17,8 +23,22 @@ def focus_now(field: Input) -> None:
     field.screen.set_focus(field)
 
 
+class FilterNote(Lines):
+    """What is said of the filter; takes no room while there is nothing to say."""
+
+    DEFAULT_CSS = "FilterNote { display: none; padding: 0 2; }"
+
+    def tell(self, line: Text | None) -> None:
+        """Shows this line, or nothing."""
+        self.display = line is not None
+        if line is not None:
+            line.truncate(max(10, self.screen.size.width - 4), overflow="ellipsis")
+            self.show([line])
+
+
 class FilterLine(Input):
-    """Hidden until `open`; posts `Filtered` at each change and when it closes."""
+    """Hidden until `open`; posts `Filtered` at each change and when it closes. `complete(text)` is what tab
+    makes of a text."""
 
     DEFAULT_CSS = """
     FilterLine { display: none; height: 1; border: none; padding: 0 1; margin: 0 1; background: $surface; }
@@ -35,14 +55,21 @@ class FilterLine(Input):
 
     can_focus = False  # until it is opened
 
-    def __init__(self, placeholder: str) -> None:
+    def __init__(self, placeholder: str, complete: Callable[[str], str] | None = None) -> None:
         super().__init__(placeholder=placeholder, select_on_focus=False)
+        self._complete = complete
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is there."""
+        return self.has_class("-open")
 
     def open(self) -> None:
         """Shows the line and takes the focus."""
         self.add_class("-open")
         self.can_focus = True
         focus_now(self)
+        self.post_message(self.Filtered(self.value.strip(), done=False))
 
     def close(self) -> None:
         """Hides the line and drops the filter."""
@@ -54,7 +81,7 @@ class FilterLine(Input):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        if self.has_class("-open"):
+        if self.is_open:
             self.post_message(self.Filtered(self.value.strip(), done=False))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -69,3 +96,8 @@ class FilterLine(Input):
             event.stop()
             event.prevent_default()
             self.close()
+        elif event.key == "tab" and self._complete is not None:
+            event.stop()
+            event.prevent_default()
+            self.value = self._complete(self.value)
+            self.cursor_position = len(self.value)

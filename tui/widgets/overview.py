@@ -30,28 +30,54 @@ _ELSEWHERE = {"throughput/tokens_per_second", "train/perplexity"}
 _SHOWN, _ENOUGH = 6, 3
 
 
-def lines(view: RunView, now: float, width: int) -> list[Text]:
-    """The overview, at most `width` cells wide."""
+def lines(view: RunView, now: float, width: int, most: int = 12) -> list[Text]:
+    """The overview, at most `width` cells wide and `most` lines high; what matters least is left out."""
     record = view.record
     title = Text(describe.short_id(view.run_id), theme.style("bold accent"))
     if record is None or view.problem is not None:
         problem = render(view.problem) if view.problem is not None else ""
         return [title, Text(problem, theme.style("muted"))]
-    shown = [
-        spread(title, Text(kind(record), theme.style("muted")), width),
-        *fitting(history(record, now), width),
+    parts: list[tuple[int, list[Text]]] = [  # each with how soon it is left out: the largest first
+        (0, [spread(title, Text(kind(record), theme.style("muted")), width)]),
+        (4, fitting(history(record, now), width)),
     ]
     explained = describe.explanation(record)
     if explained is not None:
         what, what_next = explained
         failed = theme.style("warning" if record.state == "stopped" else "failed")
-        shown += [Text(what, failed), *wrapped(what_next, theme.style("text"), width)]
+        parts += [(1, [Text(what, failed)]), (5, wrapped(what_next, theme.style("text"), width))]
+    parts.append((2, annotations(view)))
     numbers = figures(record)
     if numbers:
-        shown += fitting(numbers, width)
+        parts.append((3, fitting(numbers, width)))
+    shown = _fewer(parts, most)
     for line in shown:
         line.truncate(width, overflow="ellipsis")
     return shown
+
+
+def _fewer(parts: list[tuple[int, list[Text]]], most: int) -> list[Text]:
+    """The lines of the parts, without those that must go for `most` lines to remain."""
+    leaving = sorted((rank for rank, lines in parts if lines), reverse=True)
+    while leaving and sum(len(lines) for _rank, lines in parts) > most:
+        gone = leaving.pop(0)
+        parts = [part for part in parts if part[0] != gone]
+    return [line for _rank, lines in parts for line in lines][:most]
+
+
+def annotations(view: RunView) -> list[Text]:
+    """Tags, the newest note and whether it is archived, in one line; none where there is nothing."""
+    found, line = view.annotations, Text()
+    if found.archived:
+        line.append(_("archived") + "   ", theme.style("warning"))
+    for tag in found.tags:
+        line.append(f"#{clean(tag)} ", theme.style("accent"))
+    if found.notes:
+        line.append("  " if found.tags else "")
+        line.append(" ".join(clean(found.notes[-1].text).split()), theme.style("text"))
+        if found.notes[-1].by:
+            line.append(f"  {clean(found.notes[-1].by)}", theme.style("muted"))
+    return [line] if line.plain else []
 
 
 def kind(record: RunRecord) -> str:

@@ -11,9 +11,9 @@ from rich.text import Text
 from tui import describe, theme
 from tui.clean import clean
 from tui.format import DASH, age, ago, count, device_ranges, duration, loss, pad, percent, rate
-from tui.i18n import _, render
+from tui.i18n import _, ngettext, render
 from tui.widgets import bars
-from tui.widgets.table import Column, Row
+from tui.widgets.table import GUTTER, Column, Row
 
 if TYPE_CHECKING:
     from runtime.run.record import RunRecord
@@ -23,28 +23,41 @@ if TYPE_CHECKING:
 _ENDED_PROGRESS = {"completed": "done", "failed": "failed", "lost": "failed", "unkillable": "failed"}
 
 
+_GAP = 2
+_VALUE = ("share", "loss", "eta", "rate", "curve", "step", "gpus", "job", "age")
+"""What a narrow screen keeps the longest comes first."""
+
+
 def columns(width: int) -> tuple[Column, ...]:
-    """The columns for a terminal of this width: four below 80 cells, all of them from 180 on."""
+    """The columns for a terminal of this width: as many as fit, those that say most first."""
+    wide = width >= 120
+    offered = {
+        "state": Column("state", _("STATE"), 12 if wide else 11),
+        "run": Column("run", _("RUN"), 17 if width >= 80 else 16, flexible=True, maximum=44),
+        "job": Column("job", _("JOB"), 9),
+        "age": Column("age", _("AGE"), 5, "right"),
+        "share": _share(width),
+        "step": Column("step", _("STEP"), 9, "right"),
+        "loss": Column("loss", _("LOSS"), 7, "right"),
+        "curve": Column("curve", _("LOSS CURVE"), 16 if width >= 180 else 10),
+        "rate": Column("rate", _("TOK/S"), 7, "right"),
+        "eta": Column("eta", _("ETA"), 8, "right"),
+        "gpus": Column("gpus", _("GPUS"), 7),
+    }
+    left = width - GUTTER + _GAP - sum(offered[name].width + _GAP for name in ("state", "run"))
+    kept = {"state", "run"}
+    for name in _VALUE:
+        if offered[name].width + _GAP <= left:
+            kept.add(name)
+            left -= offered[name].width + _GAP
+    return tuple(column for name, column in offered.items() if name in kept)
+
+
+def _share(width: int) -> Column:
+    """How much is done: a bar where there is room, a figure where there isn't."""
     if width < 80:
-        return (
-            Column("state", _("STATE"), 11),
-            Column("run", _("RUN"), 16, flexible=True),
-            Column("percent", "", 4, "right"),
-            Column("loss", _("LOSS"), 7, "right"),
-        )
-    wide, widest = width >= 120, width >= 180
-    return (
-        Column("state", _("STATE"), 12 if wide else 11),
-        Column("run", _("RUN"), 17, flexible=True, maximum=40),
-        *([Column("job", _("JOB"), 9), Column("age", _("AGE"), 5, "right")] if widest else []),
-        Column("progress", _("PROGRESS"), 23 if wide else 13, flexible=widest),
-        Column("step", _("STEP"), 9, "right"),
-        Column("loss", _("LOSS"), 7, "right"),
-        *([Column("curve", _("LOSS CURVE"), 16 if widest else 10)] if wide else []),
-        *([Column("rate", _("TOK/S"), 7, "right")] if wide else []),
-        Column("eta", _("ETA"), 8, "right"),
-        *([Column("gpus", _("GPUS"), 7)] if wide else []),
-    )
+        return Column("percent", "", 4, "right")
+    return Column("progress", _("PROGRESS"), 23 if width >= 120 else 13, flexible=width >= 180)
 
 
 @dataclass(frozen=True)
@@ -62,23 +75,21 @@ class RowMaker:
             (describe.glyph(view.state) + " ", theme.style(describe.style(view.state))),
             (describe.word(view.state), theme.style(describe.style(view.state))),
         )
+        name = self._name(view)
         if record is None or view.problem is not None:
             problem = render(view.problem) if view.problem is not None else ""
-            name = describe.short_id(view.run_id)
-            return Row(
-                view.run_id,
-                wide=Text.assemble(
-                    state,
-                    " " * max(1, self._width("state") + 2 - state.cell_len),
-                    name,
-                    "  ",
-                    (problem, theme.style("muted")),
-                ),
-            )
+            return Row(view.run_id, (state, name), wide=Text(problem, theme.style("muted")), span=2)
+        waiting = waits(record, self.now)
+        if waiting:
+            return Row(view.run_id, (state, name), wide=Text(waiting, theme.style("text")), span=2)
         return Row(view.run_id, tuple(self._cell(column, view, record, state) for column in self.columns))
 
-    def _width(self, key: str) -> int:
-        return next(column.width for column in self.columns if column.key == key)
+    def _name(self, view: RunView) -> Text:
+        """The run's short name, and its tags where there is room."""
+        name = Text(describe.short_id(view.run_id), theme.style("bold text" if view.active else "text"))
+        for tag in view.annotations.tags:
+            name.append(f" #{clean(tag)}", theme.style("accent"))
+        return name
 
     def _cell(self, column: Column, view: RunView, record: RunRecord, state: Text) -> Text | str:
         summary, quiet = record.summary, theme.style("text" if view.active else "muted")
@@ -86,9 +97,7 @@ class RowMaker:
             case "state":
                 return state
             case "run":
-                return Text(
-                    describe.short_id(view.run_id), theme.style("bold text" if view.active else "text")
-                )
+                return self._name(view)
             case "job":
                 return Text(clean(record.job), theme.style("muted"))
             case "age":
@@ -120,8 +129,6 @@ class RowMaker:
                 return Text(self._devices(view), theme.style("muted"))
 
     def _progress(self, column: Column, record: RunRecord) -> Text:
-        if record.state == "queued":
-            return Text(_("waiting"), theme.style("muted"))
         summary = record.summary
         if record.state == "starting" or (summary.progress is None and record.active):
             words = describe.phase(summary.phase) or describe.word(record.state)
@@ -160,9 +167,58 @@ def _since(now: float, moment: float | None) -> float | None:
     return None if moment is None else max(0.0, now - moment)
 
 
+def waits(record: RunRecord, now: float) -> str:
+    """What an active run waits for: `waits for 4 GPUs, 2 ahead · 3m`, `restarts in 12s`; "" for
+    one that does not."""
+    if record.state == "queued":
+        return _queued(record, now)
+    restart = record.evidence.get("restart")
+    at = restart.get("at") if isinstance(restart, dict) else None
+    if not record.active or not isinstance(at, (int, float)) or at - now < 1:
+        return ""
+    text = _("restarts in {time}").format(time=duration(at - now))
+    if record.restarts:
+        again = ngettext("restarted once", "restarted {count} times", record.restarts)
+        text += f" · {again.format(count=record.restarts)}"
+    return text
+
+
+def _queued(record: RunRecord, now: float) -> str:
+    from runtime.launch.queueing_view import waiting_of
+
+    queue = record.queue or {}
+    message, since = waiting_of(queue), queue.get("since")
+    text = render(message) if message is not None else _("waits for devices")
+    return f"{text} · {age(max(0.0, now - since))}" if isinstance(since, (int, float)) else text
+
+
+def heading(name: str, views: Sequence[RunView], folded: bool) -> Row:
+    """The line above the runs of a profile: how many there are, and how many of them go on or failed."""
+    many, active = len(views), sum(view.active for view in views)
+    failed = sum(view.state in {"failed", "lost", "unkillable"} for view in views)
+    line = Text.assemble(
+        ("▸ " if folded else "▾ ", theme.style("muted")),
+        (clean(name), theme.style("bold accent")),
+        ("   " + ngettext("{count} run", "{count} runs", many).format(count=many), theme.style("muted")),
+    )
+    if active:
+        line.append("   " + _("{count} active").format(count=active), theme.style("running"))
+    if failed:
+        line.append(
+            "   " + ngettext("{count} failed", "{count} failed", failed).format(count=failed),
+            theme.style("failed"),
+        )
+    return Row(GROUP + name, wide=line)
+
+
+GROUP = "group:"
+"""The keys of headings begin with it."""
+
+
 def matches(view: RunView, words: str) -> bool:
-    """Whether every word of a filter occurs in the run's id, state or job."""
-    text = f"{view.run_id} {view.state} {describe.word(view.state)}"
-    if view.record is not None:
-        text += f" {view.record.job} {view.record.reason or ''}"
-    return all(word in text.lower() for word in words.lower().split())
+    """Whether the run matches a filter, by the clock of this machine."""
+    import time
+
+    from tui.filtering import parse
+
+    return parse(words).matches(view, time.time())

@@ -7,8 +7,8 @@ than 20, and a row that changes costs one line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from rich.text import Text
@@ -42,12 +42,23 @@ class Column:
 @dataclass(frozen=True)
 class Row:
     """`cells` in the order of the columns; a heading (`selectable=False`) is skipped by the cursor. `wide`
-    replaces the cells."""
+    replaces the cells; with `span` it does so from that column on.
+
+    A row with `make` is made when it is first to be seen: `make()` gives the row to be drawn, and is asked
+    again when a row of the same key with another `stamp` takes its place.
+    """
 
     key: str
     cells: tuple[Text | str, ...] = ()
     selectable: bool = True
     wide: Text | None = None
+    span: int = 0
+    stamp: object = None
+    make: Callable[[], Row] | None = field(default=None, compare=False)
+
+
+_KEPT = 2000
+"""Rows that are kept made: some screens full."""
 
 
 class Table(ScrollView, can_focus=True):
@@ -98,6 +109,7 @@ class Table(ScrollView, can_focus=True):
         self._cursor: str | None = None
         self._index: dict[str, int] = {}
         self._widths: tuple[int, ...] = ()
+        self._made: dict[str, tuple[Row, Row]] = {}  # what was drawn last for a row that is made when seen
 
     # -- content
 
@@ -111,6 +123,7 @@ class Table(ScrollView, can_focus=True):
         """Shows these rows; the cursor stays on its row, or goes to the nearest one where that has
         vanished."""
         before, self.rows = self.rows, list(rows)
+        drawn = self._visible_content(before)
         old_position = self._index.get(self._cursor, 0) if self._cursor else 0
         seen = self.scroll_offset.y <= old_position < self.scroll_offset.y + max(1, self.size.height - 1)
         self._index = {row.key: index for index, row in enumerate(self.rows)}
@@ -118,14 +131,29 @@ class Table(ScrollView, can_focus=True):
             self.virtual_size = Size(self.size.width, len(self.rows) + 1)
             self.refresh()
         else:
-            top, width = self.scroll_offset.y, self.size.width
-            for y in range(min(self.size.height - 1, len(self.rows) - top)):
-                if before[top + y] != self.rows[top + y]:
+            width = self.size.width
+            for y, (old, new) in enumerate(zip(drawn, self._visible_content(self.rows), strict=False)):
+                if old is not new and old != new:
                     self.refresh(Region(0, y + 1, width, 1))
         if self._cursor not in self._index:
             self._set_cursor(self._nearest(min(old_position, len(self.rows) - 1)))
         elif seen and self._cursor is not None and self._index[self._cursor] != old_position:
             self._show_row(self._index[self._cursor])  # rows above it have come or gone
+
+    def _visible_content(self, rows: Sequence[Row]) -> list[Row]:
+        top = self.scroll_offset.y
+        return [self._content(row) for row in rows[top : top + max(0, self.size.height - 1)]]
+
+    def _content(self, row: Row) -> Row:
+        """The row as it is to be drawn."""
+        if row.make is None:
+            return row
+        known = self._made.get(row.key)
+        if known is None or known[0] != row:
+            if len(self._made) > _KEPT:
+                self._made.clear()
+            known = self._made[row.key] = (row, row.make())
+        return known[1]
 
     @property
     def cursor(self) -> str | None:
@@ -235,7 +263,7 @@ class Table(ScrollView, can_focus=True):
         if index >= len(self.rows):
             return Strip.blank(width, base)
         row = self.rows[index]
-        line = self._line(row)
+        line = self._line(self._content(row))
         if row.key == self._cursor:
             line.stylize(theme.style(f"on {theme.current().selection}"))
             if len(line.plain) < width:
@@ -255,11 +283,9 @@ class Table(ScrollView, can_focus=True):
         line = Text(end="")
         line.append(f"{mark}", theme.style("accent"))
         line.append("▸ " if selected else "  ", theme.style("bold accent" if self.has_focus else "muted"))
-        if row.wide is not None:
-            wide = row.wide.copy()
-            wide.truncate(max(0, self.size.width - GUTTER), overflow="ellipsis")
-            return line.append_text(wide)
         for position, (column, width) in enumerate(zip(self.columns, self._column_widths(), strict=True)):
+            if row.wide is not None and position == row.span:
+                break
             cell = row.cells[position] if position < len(row.cells) else ""
             text = cell.copy() if isinstance(cell, Text) else Text(cell, theme.style("text"))
             text.truncate(width, overflow="ellipsis")
@@ -271,4 +297,9 @@ class Table(ScrollView, can_focus=True):
             line.append_text(text)
             if column.justify == "left":
                 line.append(space)
+        if row.wide is not None:
+            wide = row.wide.copy()
+            line.append("  " if row.span else "")
+            wide.truncate(max(0, self.size.width - line.cell_len), overflow="ellipsis")
+            line.append_text(wide)
         return line
