@@ -14,6 +14,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; `argv` is without the program's name."""
     import sys
 
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments[:1] == ["__complete"]:  # the shell, at each tab: not even what the verbs have in common
+        from tui.cli.completing import complete
+
+        print(*complete(arguments[1:]), sep="\n")
+        return 0
     from tui.cli.entry import run
 
-    return run(sys.argv[1:] if argv is None else list(argv))
+    return run(arguments)

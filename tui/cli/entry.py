@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from runtime.messages import HeadnodeError
-from tui import i18n
+from tui import i18n, preferences
 from tui.clean import clean
 from tui.cli.output import Output, open_streams, prepare_streams, silence
 from tui.cli.parser import Parser, UsageProblem, parse, use_translations
@@ -30,7 +30,7 @@ def run(arguments: list[str]) -> int:
     open_streams()
     prepare_streams()
     wanted = _language(arguments)
-    i18n.setup(wanted, stored=Memory().get("language"))
+    i18n.setup(wanted, stored=preferences.language(Memory()))
     use_translations()
     err = Output(sys.stderr)
     try:
@@ -155,6 +155,8 @@ def _without_verb(arguments: list[str]) -> int:
     parser = Parser("headnode")
     parser.add_argument("--workspace", metavar="DIR")
     parser.add_argument("--lang", metavar="CODE")
+    parser.add_argument("--read-only", action="store_true")
+    parser.add_argument("--no-mouse", action="store_true")
     parser.add_argument("--version", action="store_true")
     parser.add_argument("-h", "--help", action="store_true")
     options = parser.parse_args(arguments)
@@ -171,12 +173,16 @@ def _without_verb(arguments: list[str]) -> int:
 def _panel(options: argparse.Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageProblem(i18n._("the panel needs a terminal; without one, try headnode ls"), "", "headnode")
+    from runtime.settings import load_or_default
+    from tui.app import run_panel
     from tui.cli.context import Context
 
-    workspace = Context(options).workspace
-    from tui.app import run_panel
-
-    return run_panel(workspace, language=options.lang)
+    context = Context(options)
+    untouched = options.read_only or load_or_default()[0].panel.read_only
+    workspace = context.workspace_untouched if untouched else context.workspace
+    return run_panel(
+        workspace, language=options.lang, read_only=options.read_only, mouse=not options.no_mouse
+    )
 
 
 def version() -> str:
@@ -197,6 +203,18 @@ def show_help(out: Output) -> None:
     out.line(("headnode", "strong"), "  ", _("a terminal control panel for training language models"))
     out.line()
     out.line("  ", ("headnode", "accent"), "                     ", _("open the panel"))
+    out.line(
+        "  ",
+        ("headnode --read-only", "accent"),
+        "         ",
+        _("the panel, for looking only; nothing can be changed"),
+    )
+    out.line(
+        "  ",
+        ("headnode --no-mouse", "accent"),
+        "          ",
+        _("the panel, leaving the mouse to the terminal"),
+    )
     out.line("  ", (_("headnode VERB --help"), "accent"), "         ", _("what a verb does, with examples"))
     shown = [f"{verb.name} {verb.usage}".rstrip() for verb in VERBS.values()]
     column = max(cell_len(text) for text in shown) + 2

@@ -36,6 +36,7 @@ GROUPS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
         (
             Verb("demo", "start", "", N_("a real small pretraining run on this machine's own text")),
             Verb("init", "start", "[DIR]", N_("make a workspace: a directory with profiles/ and logs/")),
+            Verb("doctor", "doctor", "", N_("check this machine and terminal, and how to mend them")),
             Verb("settings", "settings", "", N_("your settings: where they are, what holds and why")),
             Verb("completion", "completion", "SHELL", N_("complete verbs, runs and profiles by tab")),
         ),
@@ -68,6 +69,7 @@ GROUPS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("metrics", "metrics", "RUN", N_("logged values: a table, CSV or JSON")),
             Verb("compare", "compare", "RUN RUN …", N_("values of several runs, and in what they differ")),
             Verb("events", "events", "RUN", N_("what happened to the run, and when")),
+            Verb("gpus", "gpus", "", N_("the GPUs of this machine, and which runs are on them")),
             Verb("notify", "notify", "test", N_("try the notifications of starts, ends, faults and hangs")),
         ),
     ),
