@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tui import describe
+from tui import describe, describe_guards
 from tui.clean import clean
 from tui.format import as_number, count, duration, loss, short_count, size
 from tui.i18n import N_, _
@@ -27,6 +27,7 @@ _STYLES = {
     "sigkill": "warning",
     "restart": "warning",
     "stop_ordered": "warning",
+    **describe_guards.STYLES,
 }
 
 _REFUSALS = {
@@ -229,6 +230,7 @@ _SENTENCES: dict[str, Callable[[Event, Mapping[str, Any]], str]] = {
     "branched": _branched,
     "prepared": _prepared,
     "checkpoint_failed": _failed_save,
+    **describe_guards.SENTENCES,
     "completed": _ended("completed"),
     "stopped": _ended("stopped"),
     "failed": _ended("failed"),

@@ -21,6 +21,12 @@ TOLD = (
     "checkpoint_invalid",
     "evaluated",
     "prepared",
+    "non_finite",
+    "spike",
+    "rolled_back",
+    "save_paused",
+    "save_resumed",
+    "disk_low",
 )
 """Events of report-<r>.jsonl that become events of the run; the others are for the summary."""
 

@@ -88,3 +88,24 @@ def test_events_say_what_their_details_know() -> None:
         said("evaluated", step=200, metrics={"eval/holdout/loss": 3.5})
         == "evaluated at step 200: holdout/loss 3.500"
     )
+
+
+def test_what_the_guards_did_is_told_with_its_numbers() -> None:
+    def said(name: str, **detail: object) -> str:
+        return describe_events.sentence(Event(0.0, 1, name, None, detail))
+
+    assert (
+        said("non_finite", step=1700, action="skip", loss="nan", grad_norm=1.5)
+        == "step 1,700: loss nan, gradient norm 1.5: step skipped"
+    )
+    assert (
+        said("spike", step=9, action="rollback", quantity="loss", value=9.25, limit=4.5)
+        == "step 9: spike of the loss: 9.25 above 4.5: rolling back"
+    )
+    rolled = {"from": 1900, "to": 1000, "skipped_samples": [8000, 15200]}
+    assert said("rolled_back", **rolled) == "rolled back from step 1,900 to 1,000; 7,200 samples left out"
+    assert said("rolled_back", **{"from": 7, "to": 0}) == "rolled back from step 7 to the beginning"
+    assert (
+        said("save_paused", step=5, free=2**30, needed=14 * 2**30)
+        == "saving is paused: 1.0 GiB free, 14.0 GiB needed"
+    )
