@@ -81,16 +81,17 @@ def sentence(record: RunRecord) -> str:
     evidence = record.evidence
     text = describe.reason(record) or describe.word(record.state)
     text = text[:1].upper() + text[1:]
-    where = place(evidence)
+    where = place(evidence, named=evidence.get("cause") == "exited_early" or bool(evidence.get("quiet")))
     if where:
         text = _("{what} {where}").format(what=text, where=where)
     detail = _detail(record)
     return _("{what}: {detail}").format(what=text, detail=detail) if detail else text
 
 
-def place(evidence: Mapping[str, Any]) -> str:
-    """ "at step 140,500 on rank 2", as far as it is known."""
-    step, rank = evidence.get("step"), evidence.get("rank")
+def place(evidence: Mapping[str, Any], *, named: bool = False) -> str:
+    """ "at step 140,500 on rank 2", as far as it is known; `named`: the detail that follows names the
+    rank."""
+    step, rank = evidence.get("step"), None if named else evidence.get("rank")
     if isinstance(step, int) and isinstance(rank, int):
         return _("at step {step} on rank {rank}").format(step=count(step), rank=rank)
     if isinstance(step, int):
@@ -122,7 +123,8 @@ def _of_cause(evidence: Mapping[str, Any]) -> str:
         return clean(evidence["module"])
     if cause == "exited_early" and isinstance(evidence.get("waiting"), list):
         ranks = ", ".join(map(str, evidence["waiting"]))
-        return _("rank {ranks} waited for it").format(ranks=ranks)
+        text = _("rank {rank} ended with exit code 0, and rank {ranks} waited for it")
+        return text.format(rank=evidence.get("rank"), ranks=ranks)
     if cause == "communication_timeout":
         return _timeout(evidence)
     if cause == "no_exit_record" or evidence.get("no_exit_record"):
@@ -218,14 +220,14 @@ def _stack_lines(stacks: Mapping[str, Any], evidence: Mapping[str, Any]) -> list
     ]
 
 
-def next_steps(record: RunRecord) -> list[str]:
-    """What to do: the advice, then how the run goes on."""
+def next_steps(record: RunRecord, *, keys: bool = True) -> list[str]:
+    """What to do: the advice, then (with `keys`, on a page) which key goes on."""
     if record.state == "unkillable":
         return [_("It may hold device memory until the driver lets go of it or the machine is restarted.")]
     from runtime.launch.advice import advice
 
     found = [render(message) for message in advice(record)]
-    if record.active or record.reason == "bad_profile":
+    if record.active or record.reason == "bad_profile" or not keys:
         return found
     checkpoint = record.summary.checkpoint
     if checkpoint:

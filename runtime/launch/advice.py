@@ -116,9 +116,9 @@ def _special(reason: str | None, cause: str | None, evidence: Mapping[str, Any])
 def _disk(evidence: Mapping[str, Any]) -> Message:
     free = evidence.get("disk_free")
     if isinstance(free, int | float):
-        text = N_("Make room first ({free} GiB are free now): 4 shows what the checkpoints take.")
+        text = N_("Make room first ({free} GiB are free now); old checkpoints are the first place to look.")
         return Message(text, {"free": f"{free / 2**30:.1f}"})
-    return Message(N_("Make room first: 4 shows what the checkpoints take."))
+    return Message(N_("Make room first; old checkpoints are the first place to look."))
 
 
 _PACKAGES = {

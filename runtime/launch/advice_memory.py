@@ -42,7 +42,7 @@ def _others(oom: Mapping[str, Any]) -> list[Message]:
     if not foreign:
         return []
     largest = max(foreign, key=lambda item: int(item["bytes"]))
-    text = N_("Process {pid} holds {amount} GiB of GPU {device}; 3 shows whose it is.")
+    text = N_("Process {pid} holds {amount} GiB of GPU {device}; headnode gpus says whose it is.")
     return [
         Message(
             text, {"pid": largest.get("pid"), "amount": gib(largest["bytes"]), "device": oom.get("device", 0)}

@@ -112,8 +112,16 @@ def _step(record: RunRecord) -> str:
 
 def explanation(record: RunRecord, width: int) -> list[str]:
     """What went wrong with its evidence, and which command comes next; nothing where all is well."""
-    what = describe.explanation(record)
-    lines = [] if what is None else wrap(what[0], width)
+    from tui.describe_diagnosis import diagnosis, next_steps
+
+    found = diagnosis(record, time.time())
+    lines = []
+    if found is not None:
+        lines += wrap(found.what, width)
+        for text in found.evidence:
+            lines += wrap(text, width, "│ ")
+        steps = next_steps(record, keys=False) if found.next else []
+        lines += wrap(" ".join(steps), width, "  ", "→ ") if steps else []
     run = record.run_id
     if record.state in ("failed", "lost"):
         lines.append(_("Next: headnode logs {run} · headnode events {run}").format(run=run))

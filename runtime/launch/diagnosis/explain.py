@@ -113,6 +113,7 @@ def behind_of(
         return {
             "cause": "exited_early",
             "rank": first.rank,
+            "code": 0,
             "waiting": sorted(ending.rank for ending in endings if ending.kind == "failed"),
             **_place(places, first.rank),
         }
