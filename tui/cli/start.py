@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -36,6 +37,11 @@ def demo_arguments(parser: Parser) -> None:
         ],
         _("It runs in the workspace here, or else in one that is made at ~/headnode-demo."),
     )
+    parser.add_argument(
+        "--simulate-gpus",
+        action="store_true",
+        help=_("let the panel show eight GPUs that aren't there, marked as simulated"),
+    )
     add_overrides(parser)
     add_common(parser)
 
@@ -56,8 +62,18 @@ def demo(context: Context) -> int:
     if in_panel:
         from tui.app import run_panel
 
+        if context.options.simulate_gpus:
+            _simulate_gpus(run)
         return run_panel(workspace, open_run=run.run_id, language=context.options.lang)
     return following.exit_code(following.wait(context, run, context.out, plain_seconds=_PLAIN_SECONDS))
+
+
+def _simulate_gpus(run: RunDirectory) -> None:
+    """For the panel only, and so after the launch: the run itself must not be given such devices."""
+    from runtime.telemetry.simulation import RUNS_VARIABLE, VARIABLE
+
+    os.environ[VARIABLE] = "8"
+    os.environ[RUNS_VARIABLE] = run.run_id
 
 
 def _demo_workspace(context: Context) -> Workspace:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tui.store.memory import Memory
 
 if TYPE_CHECKING:
+    from runtime.doctor import Group
     from runtime.run.workspace import Workspace
 
 
@@ -38,6 +39,13 @@ def adopt_runs(workspace: Workspace) -> list[str]:
     return list(adopt(workspace))
 
 
+def doctor_groups() -> Sequence[Group]:
+    """The checks of the page Doctor."""
+    from runtime.doctor import GROUPS
+
+    return GROUPS
+
+
 @dataclass
 class Services:
     """`threaded=False` leaves polling to the caller (`store.poll_once`)."""
@@ -47,5 +55,6 @@ class Services:
     memory: Memory = field(default_factory=Memory)
     sampler: Callable[[Workspace], Sampler] = sampler_process
     adopt: Callable[[Workspace], list[str]] | None = adopt_runs
+    doctor: Callable[[], Sequence[Group]] = doctor_groups
     threaded: bool = True
     watch: bool = True

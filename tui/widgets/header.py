@@ -78,7 +78,9 @@ class Header(Lines):
         facts: list[Text] = []
         if sample.gpus:
             busy = sum(1 for gpu in sample.gpus if gpu.busy)
-            facts.append(Text(_("gpu {busy}/{all} busy").format(busy=busy, all=len(sample.gpus)), muted))
+            text = _("simulated gpu {busy}/{all} busy") if sample.simulated else _("gpu {busy}/{all} busy")
+            style = theme.style("warning") if sample.simulated else muted
+            facts.append(Text(text.format(busy=busy, all=len(sample.gpus)), style))
         if sample.cpu_percent is not None:
             facts.append(Text(_("cpu {percent}").format(percent=percent(sample.cpu_percent / 100)), muted))
         if sample.disk_free is not None:
