@@ -291,7 +291,12 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 PRIVILEGED: tuple[Fault, ...] = (
-    Fault("full file system", fill_file_system, setting=small_file_system),
+    Fault(
+        "full file system",
+        fill_file_system,
+        env={"HEADNODE_FAULT": "slow:step,seconds=0.1"},
+        setting=small_file_system,
+    ),
     Fault(
         "out of memory in a cgroup",
         truths=frozenset({("oom_host", "*")}),

@@ -23,9 +23,10 @@ from runtime.run.epochs import holder
 from runtime.run.heartbeat import read_heartbeat
 from runtime.run.identity import Identity
 from runtime.run.layout import RunDirectory
+from runtime.run.metrics_reader import MetricsReader
 from runtime.run.record import RunRecord, read_record
 from runtime.run.workspace import Workspace, init_workspace
-from tests.runtime.train.training_runs import TrainingRun, load_tensors, profile_text, write_text
+from tests.runtime.train.training_runs import load_tensors, profile_text, write_text
 
 STEPS = 40
 EVERY = 4
@@ -55,12 +56,17 @@ class Twin:
 
     @classmethod
     def of(cls, run: RunDirectory, step: int = STEPS) -> Twin:
-        seen = TrainingRun(run, "")
+        curves = {}
+        with MetricsReader(run.metrics) as reader:
+            reader.load()
+            for name in CURVES:
+                series = reader.series(name)
+                curves[name] = dict(zip(series.step.tolist(), series.value.tolist(), strict=True))
         tensors = {
             name: hashlib.sha256(tensor.contiguous().numpy().tobytes()).hexdigest()
             for name, tensor in load_tensors(run.checkpoint(step)).items()
         }
-        return cls({name: seen.curve(name) for name in CURVES}, tensors)
+        return cls(curves, tensors)
 
 
 @dataclass
