@@ -7,6 +7,8 @@ import os
 import time
 from pathlib import Path
 
+from runtime.launch.lease_files import WAITING, lease_directory, names
+from runtime.launch.rebuilding import rebuilt_record
 from runtime.run.epochs import holder
 from runtime.run.layout import RunDirectory
 from runtime.run.record import read_record
@@ -23,9 +25,21 @@ def adopt(workspace: Workspace) -> list[str]:
     """Starts a supervisor for each active run of the workspace that has none any more; returns their ids.
 
     A run whose supervisor can't be judged from here (another host, another pid namespace) is left alone, and
-    so is one that can't be written. Of several who adopt at once one wins.
-    """
-    return [run.run_id for run in workspace.runs() if _orphaned(run) and _start(run)]
+    so is one that can't be written. Of several who adopt at once one wins. Runs of other workspaces that
+    stand in this machine's queue without a supervisor get one too: whoever is behind them waits for them."""
+    adopted = [run.run_id for run in workspace.runs() if _orphaned(run) and _start(run)]
+    return adopted + [run.run_id for run in _abandoned() if _orphaned(run) and _start(run)]
+
+
+def _abandoned() -> list[RunDirectory]:
+    try:
+        if not any(name.endswith(WAITING) for name in names(lease_directory())):
+            return []
+    except OSError:
+        return []
+    from runtime.launch.queueing_line import abandoned  # needed seldom, and home has to open fast
+
+    return [RunDirectory(Path(ticket.path)) for ticket in abandoned() if ticket.path]
 
 
 def adopt_run(run: RunDirectory) -> bool:
@@ -42,7 +56,7 @@ def _orphaned(run: RunDirectory) -> bool:
     if _over.get(run.path) == stamp:
         return False
     try:
-        record = read_record(run)
+        record = read_record(run) or rebuilt_record(run)
     except OSError:
         return False
     if record is None:

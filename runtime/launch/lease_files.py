@@ -18,6 +18,8 @@ from runtime.run.files import encode, write_all
 from runtime.settings import load_or_default
 
 VARIABLE = "HEADNODE_LEASES"
+WAITING = ".waiting"
+"""The ending of the files of those who wait in the line (see queueing_line)."""
 _RUN_LOCK = Path("/run/lock")
 _FALLBACK = Path("/tmp/headnode-leases")
 _MODE = 0o1777

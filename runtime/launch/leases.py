@@ -98,10 +98,10 @@ def is_over(lease: Lease) -> bool:
         return True
     if lease.identity.status() != "gone":
         return False
-    return all(process.status() == "gone" for process in lease.processes) and not _left(lease.run_id)
+    return all(process.status() == "gone" for process in lease.processes) and not run_left(lease.run_id)
 
 
-def _left(run_id: str) -> bool:
+def run_left(run_id: str) -> bool:
     """Whether a process of the run is there, or another supervisor of it. Looked at twice, since a child can
     be born behind the back of one look."""
     marks = [f"\0{name}={run_id}\0".encode() for name in (RUN_VARIABLE, SUPERVISOR_VARIABLE)]

@@ -10,12 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from runtime.launch import lease_files
-from runtime.launch.lease_files import lease_directory, usable_directory
+from runtime.launch.lease_files import WAITING, lease_directory, usable_directory
 from runtime.launch.queueing import Ticket, Wants
 from runtime.run.files import ForeignSchema, number, read_json
 from runtime.run.identity import Identity
-
-_SUFFIX = ".waiting"
 
 
 def announce(ticket: Ticket) -> None:
@@ -58,7 +56,7 @@ def abandoned() -> list[Ticket]:
 
 def _all() -> list[tuple[Ticket, Identity | None]]:
     directory = lease_directory()
-    found = (_read(directory / name) for name in lease_files.names(directory) if name.endswith(_SUFFIX))
+    found = (_read(directory / name) for name in lease_files.names(directory) if name.endswith(WAITING))
     return [entry for entry in found if entry is not None]
 
 
@@ -73,7 +71,7 @@ def _read(path: Path) -> tuple[Ticket, Identity | None] | None:
         return None
     priority = value.get("priority")
     ticket = Ticket(
-        run_id=str(value.get("run_id") or path.name.removesuffix(_SUFFIX)),
+        run_id=str(value.get("run_id") or path.name.removesuffix(WAITING)),
         wants=wants,
         priority=priority if isinstance(priority, int) else 0,
         asked=number(value.get("asked")) or touched,
@@ -85,7 +83,7 @@ def _read(path: Path) -> tuple[Ticket, Identity | None] | None:
 
 
 def _name(run_id: str) -> str:
-    return run_id + _SUFFIX
+    return run_id + WAITING
 
 
 def _user() -> str:

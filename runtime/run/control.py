@@ -18,7 +18,7 @@ from runtime.run.files import ForeignSchema, number, read_json, write_json_atomi
 from runtime.run.layout import RunDirectory
 from runtime.run.record import read_record
 
-VERBS = ("stop", "save")
+VERBS = ("stop", "save", "priority")
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,16 @@ def request(
     """Asks for something and returns the request's id, by which `answered` finds the answer; ids sort by
     time.
 
-    `attempt` is by default the present one. Raises HeadnodeError for a run that is read-only from here or has
-    no record, OSError as the disk does, and ValueError for an unknown verb.
+    `attempt` is by default the present one; with it given, a run whose record is torn can be asked as well.
+    Raises HeadnodeError for a run that is read-only from here or has no record, OSError as the disk does, and
+    ValueError for an unknown verb.
     """
     if verb not in VERBS:
         raise ValueError(f"a request's verb is one of {', '.join(VERBS)}, not {verb!r}")
     record = read_record(run)
-    if record is None:
+    if record is None and attempt is None:
         raise HeadnodeError(N_("{run} has no readable run.json: nothing can be asked of it"), run=run.run_id)
-    if record.read_only:
+    if record is not None and record.read_only:
         raise HeadnodeError(
             N_("{run} is read-only here: it is a copy of {path}, or a newer version wrote it"),
             run=run.run_id,
@@ -74,7 +75,7 @@ def request(
         run.control / f"{request_id}.json",
         {
             "id": request_id,
-            "attempt": record.attempt if attempt is None else attempt,
+            "attempt": record.attempt if record is not None and attempt is None else attempt,
             "verb": verb,
             "args": dict(args or {}),
             "by": by,
