@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import signal as signals
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from tui.i18n import N_, _
 
 if TYPE_CHECKING:
     from runtime.run.record import RunRecord
+    from tui.store.runs import RunView
 
 # state: glyph, word, colour of the palette
 _STATES = {
@@ -84,6 +86,17 @@ def word(state: str) -> str:
     return _(_STATES[state][1]) if state in _STATES else clean(state)
 
 
+def state_word(record: RunRecord) -> str:
+    """The state's name, `running?` where what can be seen speaks against it."""
+    text = word(record.state)
+    return _("{state}?").format(state=text) if "doubt" in record.evidence else text
+
+
+def view_word(view: RunView) -> str:
+    """The same for a run whose record may be unreadable."""
+    return state_word(view.record) if view.record is not None else word(view.state)
+
+
 def style(state: str) -> str:
     """The palette's name of the state's colour."""
     return _STATES.get(state, ("", "", "muted"))[2]
@@ -98,6 +111,11 @@ def phase(name: str | None) -> str:
 
 def reason(record: RunRecord) -> str:
     """Why the run is as it is, in a few words; "" where the state says it all."""
+    doubt = record.evidence.get("doubt")
+    if isinstance(doubt, Mapping):
+        from tui.describe_diagnosis import doubt_words
+
+        return doubt_words(doubt, time.time())
     if record.state == "unkillable":
         return _("a process of it can't be killed")
     return reason_words(record.reason, record.evidence)

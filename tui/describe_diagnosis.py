@@ -39,6 +39,9 @@ class Diagnosis:
 def diagnosis(record: RunRecord, now: float | None = None) -> Diagnosis | None:
     """The block for a run that went wrong or is about to start again; None where all is well. `now` in Unix
     seconds counts down to the next attempt."""
+    doubt = record.evidence.get("doubt")
+    if isinstance(doubt, Mapping):
+        return _doubtful(record, doubt, now)
     restart = record.evidence.get("restart")
     if record.active and isinstance(restart, Mapping):
         return _restarting(record, restart, now)
@@ -49,6 +52,28 @@ def diagnosis(record: RunRecord, now: float | None = None) -> Diagnosis | None:
     if record.reason == "preempted":
         return _of(record, record.evidence, "", "warning")
     return None
+
+
+def doubt_words(doubt: Mapping[str, Any], now: float | None) -> str:
+    """ "supervisor gone 3m": what a reader sees that the record doesn't say."""
+    since = doubt.get("since")
+    age = (
+        duration(max(0.0, now - since), parts=1) if isinstance(since, int | float) and now is not None else ""
+    )
+    gone = _("processes gone") if doubt.get("kind") == "processes_gone" else _("supervisor gone")
+    return _("{what} {age}").format(what=gone, age=age) if age else gone
+
+
+def _doubtful(record: RunRecord, doubt: Mapping[str, Any], now: float | None) -> Diagnosis:
+    text = _("Its record says {state}, but what can be seen is: {words}")
+    what = text.format(state=describe.word(record.state), words=doubt_words(doubt, now))
+    if doubt.get("disk_full"):
+        following = _("The disk is full, so that nothing new can be recorded: make room, and it will be.")
+    elif doubt.get("kind") == "processes_gone":
+        following = _("Its supervisor lives and can't record the end; supervisor.log says why.")
+    else:
+        following = _("Any headnode command that may write here takes it over and records how it ended.")
+    return Diagnosis(what, (), (following,), None, "warning")
 
 
 def _restarting(record: RunRecord, restart: Mapping[str, Any], now: float | None) -> Diagnosis:

@@ -11,6 +11,7 @@ from runtime.launch.branching import branch
 from runtime.launch.holding import hand_over
 from runtime.launch.plan import ResumePlan, resume_plan
 from runtime.launch.plan_row import PlanRow
+from runtime.launch.rebuilding import rebuilt_record
 from runtime.launch.removing import remove_checkpoint, remove_run
 from runtime.launch.resuming import resume
 from runtime.messages import N_, HeadnodeError, UsageError
@@ -88,9 +89,10 @@ def stop(run: RunDirectory, save: bool = True, kill: bool = False, *, by: str = 
 
     Raises UsageError for a run that is over.
     """
-    _require_active(run)
+    record = _require_active(run)
     adopt_run(run)
-    return request(run, "stop", {"save": save and not kill, "kill": kill}, by=by)
+    wish = {"save": save and not kill, "kill": kill}
+    return request(run, "stop", wish, by=by, attempt=record.attempt)
 
 
 def save(run: RunDirectory, *, by: str = "cli") -> str:
@@ -108,7 +110,7 @@ def save(run: RunDirectory, *, by: str = "cli") -> str:
 
 
 def _require_active(run: RunDirectory) -> RunRecord:
-    record = read_record(run)
+    record = read_record(run) or rebuilt_record(run)
     if record is None:
         raise HeadnodeError(N_("{run} has no readable run.json: nothing can be asked of it"), run=run.run_id)
     if record.ended_state:

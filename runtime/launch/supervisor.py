@@ -31,6 +31,7 @@ from runtime.launch.narrator import Narrator
 from runtime.launch.notify import Notifier, receivers_of
 from runtime.launch.pace import PaceWriter
 from runtime.launch.processes import verify_gone
+from runtime.launch.rebuilding import rebuilt_record
 from runtime.launch.reconcile import reconcile
 from runtime.launch.sampler import TelemetryChild
 from runtime.launch.summary import SummaryKeeper
@@ -48,7 +49,7 @@ class Supervisor:
     """Supervises one run until it has ended. The caller holds `epoch`."""
 
     def __init__(self, run: RunDirectory, epoch: int) -> None:
-        record = read_record(run)
+        record = read_record(run) or rebuilt_record(run)
         if record is None:
             raise ValueError(f"{run.record} is missing or damaged")
         self._chronicle = Chronicle(run, record, epoch)

@@ -16,6 +16,7 @@ from tui.i18n import _
 
 if TYPE_CHECKING:
     from runtime.run.record import RunRecord
+    from tui.describe_diagnosis import Diagnosis
 
 STEPPING = frozenset({"step", "evaluate", "checkpoint", "finish"})
 """Phases of a run that has begun to train."""
@@ -23,7 +24,7 @@ STEPPING = frozenset({"step", "evaluate", "checkpoint", "finish"})
 
 def state(record: RunRecord) -> Segment:
     """`● running` in its colour."""
-    return f"{describe.glyph(record.state)} {describe.word(record.state)}", describe.style(record.state)
+    return f"{describe.glyph(record.state)} {describe.state_word(record)}", describe.style(record.state)
 
 
 def share(record: RunRecord) -> str:
@@ -112,7 +113,7 @@ def _step(record: RunRecord) -> str:
 
 def explanation(record: RunRecord, width: int) -> list[str]:
     """What went wrong with its evidence, and which command comes next; nothing where all is well."""
-    from tui.describe_diagnosis import diagnosis, next_steps
+    from tui.describe_diagnosis import diagnosis
 
     found = diagnosis(record, time.time())
     lines = []
@@ -120,7 +121,7 @@ def explanation(record: RunRecord, width: int) -> list[str]:
         lines += wrap(found.what, width)
         for text in found.evidence:
             lines += wrap(text, width, "│ ")
-        steps = next_steps(record, keys=False) if found.next else []
+        steps = _steps(record, found)
         lines += wrap(" ".join(steps), width, "  ", "→ ") if steps else []
     run = record.run_id
     if record.state in ("failed", "lost"):
@@ -129,6 +130,25 @@ def explanation(record: RunRecord, width: int) -> list[str]:
         step = count(record.summary.checkpoint["step"])
         lines.append(_("headnode resume {run} goes on from step {step}").format(run=run, step=step))
     return lines
+
+
+def diagnosis_json(record: RunRecord) -> dict[str, Any] | None:
+    """What `explanation` says, for programs: {"what", "evidence", "next"}; None where all is well."""
+    from tui.describe_diagnosis import diagnosis
+
+    found = diagnosis(record, time.time())
+    if found is None:
+        return None
+    return {"what": found.what, "evidence": list(found.evidence), "next": _steps(record, found)}
+
+
+def _steps(record: RunRecord, found: Diagnosis) -> list[str]:
+    """What to do, without the keys of the panel."""
+    from tui.describe_diagnosis import next_steps
+
+    if "doubt" in record.evidence or not found.next:
+        return list(found.next)
+    return next_steps(record, keys=False)
 
 
 def tokens(record: RunRecord) -> str:

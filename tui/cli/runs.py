@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from runtime.launch.sight import with_doubt
 from runtime.run.files import read_bytes
 from runtime.run.jsontext import parse_object
 from runtime.run.record import RunRecord, record_from_json
@@ -67,7 +68,7 @@ def _records(context: Context, limit: int | None) -> list[tuple[dict[str, Any], 
     found: list[tuple[dict[str, Any], RunRecord]] = []
     for run in context.workspace.runs():
         raw = _raw(run)
-        record = record_from_json(raw, run)
+        record = with_doubt(run, record_from_json(raw, run), now)
         if not wanted.matches(with_record(run, record), now):
             continue
         if (options.active and record.state not in ACTIVE) or options.state not in (None, record.state):
@@ -141,10 +142,10 @@ def show_arguments(parser: Parser) -> None:
 
 def show(context: Context) -> int:
     run = context.run(context.options.run)
-    record = context.record(run)
+    record = with_doubt(run, context.record(run), time.time())
     metrics = _latest_metrics(run, record)
     if context.options.json:
-        context.out.json({**_raw(run), "metrics": metrics})
+        context.out.json({**_raw(run), "metrics": metrics, "diagnosis": describing.diagnosis_json(record)})
         return 0
     _header(context, record)
     _facts(context, run, record)

@@ -87,7 +87,7 @@ class RunPage(Page):
         if view is None:
             return line.append("   " + _("its directory has vanished"), theme.style("failed"))
         line.append(
-            f"   {describe.glyph(view.state)} {describe.word(view.state)}",
+            f"   {describe.glyph(view.state)} {describe.view_word(view)}",
             theme.style(describe.style(view.state)),
         )
         for part in progress_parts(view, self.headnode.services.clock()):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from runtime.launch.sight import with_doubt
 from runtime.messages import N_, Message
 from runtime.run.annotations import NOTHING, Annotations, read_annotations
 from runtime.run.record import ACTIVE, RunRecord, read_record
@@ -176,6 +178,8 @@ class WorkspaceReader:
         if annotations != self._annotations.get(run_id):
             view = replace(view, annotations=read_annotations(before.directory))
             self._annotations[run_id] = annotations
+        if view.record is not None and view.active:
+            view = replace(view, record=with_doubt(view.directory, view.record, time.time()))
         if view is not before and view != before:
             self._views[run_id] = view
             changes[run_id] = view

@@ -73,7 +73,7 @@ class RowMaker:
         record = view.record
         state = Text.assemble(
             (describe.glyph(view.state) + " ", theme.style(describe.style(view.state))),
-            (describe.word(view.state), theme.style(describe.style(view.state))),
+            (describe.view_word(view), theme.style(describe.style(view.state))),
         )
         name = self._name(view)
         if record is None or view.problem is not None:
