@@ -3,7 +3,6 @@ refined by what logs and counters prove. Pure."""
 
 from __future__ import annotations
 
-import signal as signals
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -63,9 +62,8 @@ def _find(ending: Ending, lines: Sequence[LogLine]) -> Finding | None:
     if evidence.get("spawn_failed"):
         return Finding("missing_program")
     signal, code = evidence.get("signal"), evidence.get("code")
-    if ending.reason == "oom_host" and signal == signals.SIGKILL:
-        source = evidence.get("source")
-        return Finding("cgroup_oom" if source in GROUP_COUNTERS else "kernel_oom")
+    if ending.reason == "oom_host" and evidence.get("source") is not None:
+        return Finding("cgroup_oom" if evidence["source"] in GROUP_COUNTERS else "kernel_oom")
     error = evidence.get("error")
     error = error if isinstance(error, str) else None
     if signal is not None:

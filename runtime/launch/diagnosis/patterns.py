@@ -141,6 +141,7 @@ ERRORS: tuple[Rule, ...] = (
 """By the text of a Python error, `Type: message`; the first that fits."""
 
 OTHER_LINES: tuple[Rule, ...] = (
+    _rule("syntax_error", r"^(?:Syntax|Indentation|Tab)Error: "),
     _rule(
         "missing_program",
         r": (?:command not found|not found|No such file or directory)$|can't open file",
