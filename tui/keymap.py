@@ -90,6 +90,24 @@ KEYMAP: dict[str, Action] = {
         ("u",), N_("duplicate"), N_("make a copy of the profile under a new name"), _PROFILE, changes=True
     ),
     "validate": Action(("v",), N_("validate"), N_("check the profile against the schema"), _PROFILE),
+    "next_view": Action(("tab",), N_("view"), N_("form, YAML text, differences from the parents"), _PROFILE),
+    "change_value": Action(
+        ("enter",), N_("change"), N_("change the value of this key"), _PROFILE, changes=True
+    ),
+    "reset_value": Action(
+        ("x",),
+        N_("reset"),
+        N_("take the key out: the parent's value or the default holds again"),
+        _PROFILE,
+        changes=True,
+    ),
+    "external_editor": Action(
+        ("ctrl+o",),
+        N_("$EDITOR"),
+        N_("edit the text in your own editor, as EDITOR names it"),
+        _PROFILE,
+        changes=True,
+    ),
     "save_file": Action(
         ("ctrl+s",),
         N_("save"),
@@ -150,6 +168,15 @@ KEYMAP: dict[str, Action] = {
     "find_next": Action(("n",), N_("next"), N_("the next line that matches"), _LOG),
     "find_previous": Action(("p",), N_("previous"), N_("the line before that matches"), _LOG),
     "find_error": Action(("e",), N_("error"), N_("the next line that looks like an error"), _LOG),
+    "jump": Action(
+        ("colon",), N_("go to"), N_("go to a line, a percentage, a time, the start or the end"), _LOG
+    ),
+    "next_source": Action(
+        ("right_square_bracket",), N_("next log"), N_("the next rank, agent or supervisor"), _LOG
+    ),
+    "previous_source": Action(
+        ("left_square_bracket",), N_("log before"), N_("the rank, agent or supervisor before"), _LOG
+    ),
     "times": Action(("t",), N_("times"), N_("show when each line came"), _LOG),
     "wrap": Action(("w",), N_("wrap"), N_("wrap long lines"), _LOG),
     # the machine
@@ -187,7 +214,9 @@ GLOBAL_ACTIONS = ("copy", "picture", "maximise", "next_pane", "back", "palette",
 
 _NAMES = {
     "escape": "esc", "question_mark": "?", "slash": "/", "plus": "+", "minus": "-", "less_than_sign": "<",
-    "greater_than_sign": ">", "equals_sign": "=", "left": "←", "right": "→", "up": "↑", "down": "↓",
+    "greater_than_sign": ">",
+    "colon": ":", "left_square_bracket": "[", "right_square_bracket": "]",
+    "equals_sign": "=", "left": "←", "right": "→", "up": "↑", "down": "↓",
 }  # fmt: skip
 
 ARROWS = {"h": "left", "j": "down", "k": "up", "l": "right"}

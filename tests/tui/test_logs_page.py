@@ -43,6 +43,10 @@ async def test_a_run_is_picked_and_its_ranks_are_read_by_keys_alone(panel: Any, 
         assert "hello from rank 1" in screen_text(app)
         await pilot.press("down", "down")
         await settle(pilot)
+        assert "[sup] supervisor speaking" in screen_text(app)
+        assert "[1]   hello from rank 1" in screen_text(app)
+        await pilot.press("down")
+        await settle(pilot)
         assert "supervisor speaking" in screen_text(app)
         await pilot.press("down")
         await settle(pilot)
@@ -146,10 +150,14 @@ def test_only_what_a_run_has_is_listed(tmp_path: Path) -> None:
         run.attempt(attempt).log(rank).write_text("x")
     run.supervisor_log.write_text("xy")
     found = find_logs(run)
-    assert [(entry.attempt, entry.rank) for entry in found] == [(10, 0), (None, None), (2, 0), (2, 1), (1, 0)]
-    assert [entry.size for entry in found] == [1, 2, 1, 1, 1]
+    assert [(entry.kind, entry.attempt, entry.rank) for entry in found] == [
+        ("rank", 10, 0), ("merged", 10, None), ("supervisor", None, None),
+        ("rank", 2, 0), ("rank", 2, 1), ("merged", 2, None), ("rank", 1, 0), ("merged", 1, None),
+    ]  # fmt: skip
+    assert [entry.size for entry in found] == [1, 3, 2, 1, 1, 4, 1, 3]
     assert choose(found) == found[0]
-    assert choose(found, 1) == found[3]
+    assert choose(found, 1) == found[4]
+    assert choose(found, kind="merged") == found[1]
     run.attempt(10).log(0).write_text("")
-    assert choose(find_logs(run)) == found[1]  # the supervisor has something to say
+    assert choose(find_logs(run)) == found[2]  # the supervisor has something to say
     assert (choose(find_logs(run), 0) or found[1]).attempt == 10

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tui.widgets import log_search
+from tui.widgets import log_scan
 from tui.widgets.log_search import Needle, next_error, search
 
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_search, "BLOCK", 64)
+    monkeypatch.setattr(log_scan, "BLOCK", 64)
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -74,7 +74,7 @@ def test_a_stopped_search_ends(tmp_path: Path) -> None:
 def test_the_next_error_is_found_line_by_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
-    monkeypatch.setattr(log_search, "BLOCK", block)
+    monkeypatch.setattr(log_scan, "BLOCK", block)
     path = tmp_path / "log"
     lines = [b"step %d loss 2.4 finance nano" % i for i in range(50)]
     lines[10] = b"0 errors so far"

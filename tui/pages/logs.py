@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -15,7 +16,8 @@ from tui.describe_diagnosis import log_place
 from tui.format import size
 from tui.i18n import _
 from tui.pages.page import Page
-from tui.widgets.log_list import LogEntry, choose, find_logs
+from tui.widgets.log_jump import Target
+from tui.widgets.log_list import Kind, LogEntry, choose, find_logs
 from tui.widgets.log_view import LogView
 from tui.widgets.pane import Pane
 from tui.widgets.table import Column, Row, Table
@@ -28,10 +30,14 @@ _LOOK_SECONDS = 2
 
 
 class LogsPage(Page):
-    """`app.show_page("logs", run_id=…, rank=…)` opens a run's log; without them, of the run looked at."""
+    """`app.show_page("logs", run_id=…, rank=…)` opens a run's log; without them, of the run looked at.
+
+    `source` ("rank", "supervisor", "agent" or "merged") and `attempt` say which one; `line` (from 1),
+    `offset` (in bytes) or `text` (the last line that holds it) where to go in it.
+    """
 
     NAME = "logs"
-    ACTIONS = ("open", *LogView.ACTIONS)
+    ACTIONS = ("open", *LogView.ACTIONS, "next_source", "previous_source")
     AUTO_FOCUS = "LogLines"
     DEFAULT_CSS = """
     LogsPage #list { width: 40; }
@@ -44,8 +50,7 @@ class LogsPage(Page):
     def __init__(self) -> None:
         super().__init__()
         self._run_id: str | None = None
-        self._wanted_rank: int | None = None
-        self._wanted_offset: int | None = None
+        self._wanted = Wanted()
         self._entries: list[LogEntry] = []
         self._entry: LogEntry | None = None
         self._ticks = 0
@@ -63,12 +68,20 @@ class LogsPage(Page):
         self,
         run_id: str | None = None,
         rank: int | None = None,
+        source: Kind | None = None,
+        attempt: int | None = None,
+        line: int | None = None,
         offset: int | None = None,
+        text: str | None = None,
         **arguments: object,
     ) -> None:
         run_id = run_id or self._run_left_behind()
-        if run_id is not None and (run_id != self._run_id or rank is not None):
-            self._open(run_id, rank, offset)
+        where: Target | int | str | None = offset if offset is not None else text
+        if line is not None:
+            where = Target("line", line)
+        wanted = Wanted(rank, source, attempt, where)
+        if run_id is not None and (run_id != self._run_id or wanted != Wanted()):
+            self._open(run_id, wanted)
 
     def _run_left_behind(self) -> str | None:
         """The run that one was looking at: its page, or the cursor in the list of runs."""
@@ -77,16 +90,25 @@ class LogsPage(Page):
         run_id = getattr(page, "run_id", None) or getattr(selected, "run_id", None)
         return run_id if isinstance(run_id, str) else None
 
-    def _open(self, run_id: str, rank: int | None = None, offset: int | None = None) -> None:
+    def _open(self, run_id: str, wanted: Wanted | None = None) -> None:
         """Another run: its logs are listed, and the one that says most is shown."""
         self._run_id, self._entries, self._entry = run_id, [], None
-        self._wanted_rank, self._wanted_offset = rank, offset
-        if rank is None and (view := self.view) is not None and view.record is not None:
-            guilty = log_place(view.record.evidence) if view.record.state == "failed" else None
-            self._wanted_rank, self._wanted_offset = guilty or (0 if view.active else None, None)
+        self._wanted = wanted or Wanted()
+        if self._wanted.rank is None and self._wanted.source is None:
+            self._wanted = self._telling(self._wanted)
         if self.is_mounted:
             self._show()
             self._look()
+
+    def _telling(self, wanted: Wanted) -> Wanted:
+        """The telling line of a run that failed, where it is known; of a run that goes on, the first rank."""
+        view = self.view
+        if view is None or view.record is None:
+            return wanted
+        place = log_place(view.record.evidence) if view.record.state == "failed" else None
+        if place is None:
+            return replace(wanted, rank=0 if view.active else None)
+        return replace(wanted, rank=place[0], where=place[1] if wanted.where is None else wanted.where)
 
     @property
     def view(self) -> RunView | None:
@@ -137,11 +159,22 @@ class LogsPage(Page):
             return
         before, self._entries = self._entries, entries
         if self._entry is None:
-            self._choose(choose(entries, self._wanted_rank))
+            self._choose(self._wanted.among(entries))
+            if self._wanted.where is not None and self._entry is not None:
+                self.call_after_refresh(self.log_view.go_to, self._wanted.where)
+                self._wanted = replace(self._wanted, where=None)
         elif self._moves_on(before, entries):
-            self._choose(choose(entries, self._entry.rank))
+            self._choose(choose(entries, self._entry.rank, self._entry.kind))
+        elif self._entry.kind == "merged":
+            self._follow_parts(entries)
         if entries != before:
             self._show()
+
+    def _follow_parts(self, entries: list[LogEntry]) -> None:
+        """A rank that has begun to print belongs into the merged log that is shown."""
+        now = next((entry for entry in entries if self._entry and entry.key == self._entry.key), None)
+        if now is not None and self._entry is not None and now.parts != self._entry.parts:
+            self._choose(now)
 
     def _moves_on(self, before: list[LogEntry], now: list[LogEntry]) -> bool:
         """Whether a new attempt has begun while the end of the newest one was being watched."""
@@ -149,21 +182,26 @@ class LogsPage(Page):
         shown = self._entry
         return (
             shown is not None
-            and shown.rank is not None
+            and shown.kind in ("rank", "merged")
             and shown.attempt == newest
             and self.log_view.lines.follow
-            and any((entry.attempt or 0) > newest and entry.rank == shown.rank for entry in now)
+            and any(
+                (entry.attempt or 0) > newest and (entry.rank, entry.kind) == (shown.rank, shown.kind)
+                for entry in now
+            )
         )
 
     def _choose(self, entry: LogEntry | None) -> None:
         self._entry = entry
-        self.log_view.show(entry.path if entry is not None else None, self._empty_text())
-        if entry is not None and entry.rank == self._wanted_rank and self._wanted_offset is not None:
-            self.call_after_refresh(self.log_view.lines.show_offset, self._wanted_offset)
-            self._wanted_offset = None
+        if entry is not None and entry.parts:
+            self.log_view.show_merged(entry.parts, self._empty_text())
+        elif entry is not None:
+            self.log_view.show(entry.path, self._empty_text(), entry.times)
+        else:
+            self.log_view.show(None, self._empty_text())
         self._show()
         if entry is not None:
-            self.query_one(Table).cursor = f"log:{entry.path}"
+            self.query_one(Table).cursor = f"log:{entry.key}"
 
     def _empty_text(self) -> str:
         if not self.store.runs:
@@ -194,9 +232,9 @@ class LogsPage(Page):
         self.refresh_footer()
 
     def _log_row(self, entry: LogEntry) -> Row:
-        shown = self._entry is not None and entry.path == self._entry.path
+        shown = self._entry is not None and entry.key == self._entry.key
         name = Text("  " + entry_name(entry, self._newest), theme.style("accent" if shown else "text"))
-        return Row(f"log:{entry.path}", (name, Text(size(entry.size), theme.style("muted"))))
+        return Row(f"log:{entry.key}", (name, Text(size(entry.size), theme.style("muted"))))
 
     @property
     def _newest(self) -> int:
@@ -219,18 +257,20 @@ class LogsPage(Page):
     def on_table_highlighted(self, message: Table.Highlighted) -> None:
         """A log under the cursor is shown at once, a run only when it is opened."""
         entry = self._entry_of(message.key)
-        if entry is not None and (self._entry is None or entry.path != self._entry.path):
+        if entry is not None and (self._entry is None or entry.key != self._entry.key):
             self._choose(entry)
         self.refresh_footer()
 
     def _entry_of(self, key: str | None) -> LogEntry | None:
-        return next((entry for entry in self._entries if key == f"log:{entry.path}"), None)
+        return next((entry for entry in self._entries if key == f"log:{entry.key}"), None)
 
     def can(self, action: str) -> bool:
         if not self.is_mounted:
             return False
         if action == "open":
             return self.query_one(Table).has_focus and self.query_one(Table).cursor is not None
+        if action in ("next_source", "previous_source"):
+            return len(self._entries) > 1
         return bool(self.log_view.check_action(action, ()))
 
     def action_open(self) -> None:
@@ -252,6 +292,21 @@ class LogsPage(Page):
     def action_find_error(self) -> None:
         self.log_view.action_find_error()
 
+    def action_jump(self) -> None:
+        self.log_view.action_jump()
+
+    def action_next_source(self) -> None:
+        self._turn(1)
+
+    def action_previous_source(self) -> None:
+        self._turn(-1)
+
+    def _turn(self, direction: int) -> None:
+        """Another log of the same run; the focus stays where it is."""
+        keys = [entry.key for entry in self._entries]
+        if self._entry is not None and self._entry.key in keys:
+            self._choose(self._entries[(keys.index(self._entry.key) + direction) % len(keys)])
+
     def action_follow(self) -> None:
         self.log_view.action_follow()
 
@@ -262,7 +317,7 @@ class LogsPage(Page):
         self.log_view.action_wrap()
 
     def has_more_to_close(self) -> bool:
-        return self.is_mounted and self.log_view.lines.needle is not None
+        return self.is_mounted and bool(self.log_view.check_action("clear_search", ()))
 
     def close_one(self) -> None:
         self.log_view.action_clear_search()
@@ -271,13 +326,34 @@ class LogsPage(Page):
         return self.log_view.copy_text()
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which log is to be opened, and where."""
+
+    rank: int | None = None
+    source: Kind | None = None
+    attempt: int | None = None
+    where: Target | int | str | None = None
+
+    def among(self, entries: list[LogEntry]) -> LogEntry | None:
+        """The log that fits best."""
+        of_attempt = [entry for entry in entries if entry.attempt == self.attempt]
+        if self.attempt is None or not of_attempt or self.source == "supervisor":
+            of_attempt = entries
+        return choose(of_attempt, self.rank, self.source or "rank")
+
+
 def entry_name(entry: LogEntry, newest: int) -> str:
-    """`rank 0`, `supervisor`, `attempt 1, rank 0` for an earlier attempt."""
-    if entry.rank is None:
+    """`rank 0`, `supervisor`, `all, by time`; `attempt 1, rank 0` for an earlier attempt."""
+    if entry.kind == "supervisor":
         return _("supervisor")
+    if entry.kind == "rank":
+        name = _("rank {rank}").format(rank=entry.rank)
+    else:
+        name = _("agent") if entry.kind == "agent" else _("all, by time")
     if entry.attempt == newest:
-        return _("rank {rank}").format(rank=entry.rank)
-    return _("attempt {number}, rank {rank}").format(number=entry.attempt, rank=entry.rank)
+        return name
+    return _("attempt {number}, {name}").format(number=entry.attempt, name=name)
 
 
 def _run_row(view: RunView, opened: bool) -> Row:

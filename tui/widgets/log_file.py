@@ -13,9 +13,12 @@ from __future__ import annotations
 import os
 import stat
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
+
+from runtime.run.arrivals import arrival
 
 BLOCK = 64 << 10
 _KEPT_BLOCKS = 16
@@ -35,6 +38,40 @@ class Piece:
     """Whether it goes on where the piece before has ended."""
     complete: bool
     """Whether it ends in a newline or goes on in the next piece: what isn't may still grow."""
+    label: str = ""
+    """Which log it is of, where several are shown as one."""
+    source: int = 0
+    time: float | None = None
+    """When it came, in Unix seconds, where that is known."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Bytes `start` to `stop` of a log; `place` turns an offset in it into one of what is shown."""
+
+    path: Path
+    start: int
+    stop: int
+    place: Callable[[int], int]
+
+
+class TextFile(Protocol):
+    """What a log view shows: one file, or several as one (`tui.widgets.log_merge`)."""
+
+    size: int
+    exists: bool
+
+    def poll(self) -> Change: ...
+    def close(self) -> None: ...
+    def start_before(self, offset: int) -> int: ...
+    def start_of(self, offset: int) -> int: ...
+    def stop_after(self, start: int) -> int: ...
+    def piece_at(self, start: int) -> Piece | None: ...
+    def piece_before(self, offset: int) -> Piece | None: ...
+    def moment(self, piece: Piece) -> float | None: ...
+    def windows(self, start: int, forwards: bool) -> Iterator[list[Stretch]]: ...
+    @property
+    def tells_time(self) -> bool: ...
 
 
 class LogFile:
@@ -42,8 +79,8 @@ class LogFile:
     `missing`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, times: Path | None = None) -> None:
+        self.path, self.times = path, times
         self.size = 0
         self.exists = False
         self._identity: tuple[int, int] | None = None
@@ -170,3 +207,25 @@ class LogFile:
     def start_of(self, offset: int) -> int:
         """Where the piece begins that holds the byte at `offset`."""
         return self.start_before(offset + 1)
+
+    # -- what a view asks besides
+
+    @property
+    def tells_time(self) -> bool:
+        """Whether it was noted when lines came."""
+        return self.times is not None and self.times.exists()
+
+    def moment(self, piece: Piece) -> float | None:
+        """When the line came, where that was noted."""
+        return arrival(self.times, piece.stop - 1) if self.times is not None else None
+
+    def windows(self, start: int, forwards: bool) -> Iterator[list[Stretch]]:
+        """What a search goes through: all from `start` on, or all before it."""
+        end = self.size
+        low, high = (max(start, 0), end) if forwards else (0, min(start, end))
+        if high > low:
+            yield [Stretch(self.path, low, high, _same)]
+
+
+def _same(offset: int) -> int:
+    return offset

@@ -21,9 +21,11 @@ from textual.widget import Widget
 from tui import theme
 from tui.format import size as size_text
 from tui.i18n import _
-from tui.widgets.log_file import LogFile, Piece
-from tui.widgets.log_search import Needle
+from tui.widgets.line_colours import line_colour
+from tui.widgets.log_file import Piece, TextFile
+from tui.widgets.log_search import Needle, Pattern
 from tui.widgets.log_text import LogText, crop, read_line, width_of, wrap
+from tui.widgets.log_times import clock
 
 _KEPT_LINES = 4000
 _MOST_ROWS = 60
@@ -61,12 +63,15 @@ class LogLines(Widget, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__()
-        self.file: LogFile | None = None
+        self.file: TextFile | None = None
         self.empty_text = ""
         self.follow = True
         self.wrap = False
         self.times = True
-        self.needle: Needle | None = None
+        """Whether the times with which lines begin are shown."""
+        self.clocks = False
+        """Whether each line begins with when it came instead."""
+        self.needle: Needle | Pattern | None = None
         self.pan = 0
         self.cursor = 0
         """Offset of the line with the cursor."""
@@ -77,7 +82,7 @@ class LogLines(Widget, can_focus=True):
 
     # -- the file
 
-    def open(self, file: LogFile | None) -> None:
+    def open(self, file: TextFile | None) -> None:
         """Shows the end of this file, and follows it."""
         if self.file is not None:
             self.file.close()
@@ -106,7 +111,7 @@ class LogLines(Widget, can_focus=True):
 
     def line(self, piece: Piece) -> LogText:
         """The text of a piece, kept for the next time."""
-        key = (piece.start, piece.stop)
+        key = (piece.start, len(piece.raw))
         text = self._texts.get(key)
         if text is None:
             text = self._texts[key] = read_line(piece.raw)
@@ -130,18 +135,22 @@ class LogLines(Widget, can_focus=True):
 
     def _rows_of(self, piece: Piece) -> list[Row]:
         line = self.line(piece)
-        hidden = 0 if self.times else line.timestamp
+        hidden = 0 if self.times and not self.clocks else line.timestamp
         text = line.text[hidden:]
-        mark = "⋯ " if piece.continued else ""
+        before = self._before(piece, line)
+        mark = before + ("⋯ " if piece.continued else "")
         rest = "  " + _("… {size} more").format(size=size_text(line.cut)) if line.cut else ""
         body = mark + text + rest
         spans: list[tuple[int, int, str]] = []
         if line.level:
-            spans.append((0, len(body), "failed" if line.level == "error" else "warning"))
-        if self.times and line.timestamp and not mark:
-            spans.append((0, line.timestamp, "muted"))
+            spans.append((len(before), len(body), "failed" if line.level == "error" else "warning"))
+        if not hidden and line.timestamp and not piece.continued:
+            spans.append((len(before), len(before) + line.timestamp, "muted"))
         if mark:
             spans.append((0, len(mark), "faint"))
+        if piece.label:
+            label = len(before) - len(piece.label) - 1
+            spans.append((label, label + len(piece.label), line_colour(piece.source)))
         if rest:
             spans.append((len(body) - len(rest), len(body), "faint"))
         if self.needle is not None:
@@ -154,6 +163,13 @@ class LogLines(Widget, can_focus=True):
         starts = wrap(body, width)[:_MOST_ROWS]
         stops = [*starts[1:], len(body) if len(starts) < _MOST_ROWS else starts[-1] + width]
         return [_row(piece.start, body, a, b, spans, current) for a, b in zip(starts, stops, strict=True)]
+
+    def _before(self, piece: Piece, line: LogText) -> str:
+        """When the line came and of which log it is, as far as that is shown."""
+        moment = ""
+        if self.clocks and self.file is not None:
+            moment = (line.clock or clock(self.file.moment(piece))) + " "
+        return moment + (piece.label + " " if piece.label else "")
 
     def _height_of(self, piece: Piece) -> int:
         return len(self._rows_of(piece)) if self.wrap else 1

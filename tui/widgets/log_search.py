@@ -1,22 +1,51 @@
-"""Finding text in a log of any size: blocks of it are read and searched as bytes, in a thread, faster than
-a disk.
+"""What is looked for in logs, literally, as a regular expression, or as an error; in a thread, faster than a
+disk.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import select
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from runtime.messages import N_, Message
+from tui.clean import clean
+from tui.widgets import log_scan
+from tui.widgets.log_file import Stretch, TextFile
+from tui.widgets.log_scan import Expression, Matcher, never, scan
 from tui.widgets.log_text import ERROR_WORDS, read_line
 
-BLOCK = 4 << 20
+__all__ = [
+    "Errors",
+    "Finder",
+    "Needle",
+    "Pattern",
+    "SearchError",
+    "needle_of",
+    "never",
+    "next_error",
+    "search",
+]
+
+EXPRESSION = "re:"
+"""What a regular expression begins with in the search line."""
 _LONGEST_LINE = 64 << 10
+_LOOK_SECONDS = 0.1
 
 
-def never() -> bool:
-    """A search that nobody stops."""
-    return False
+class SearchError(Exception):
+    """Why nothing can be searched for; `message` is for people."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(str(message))
+        self.message = message
 
 
 class Needle:
@@ -26,9 +55,17 @@ class Needle:
         self.text = text
         self.fold = text == text.lower()
         self.bytes = text.encode("utf-8", "surrogateescape")
+        self.overlap: int | None = max(len(self.bytes) - 1, 0)
 
-    def folded(self, block: bytes) -> bytes:
-        """The block as it is searched."""
+    def first(self, block: bytes, stop: int) -> int | None:
+        found = self._folded(block).find(self.bytes) if self.bytes else -1
+        return found if found >= 0 else None
+
+    def last(self, block: bytes, stop: int) -> int | None:
+        found = self._folded(block).rfind(self.bytes) if self.bytes else -1
+        return found if found >= 0 else None
+
+    def _folded(self, block: bytes) -> bytes:
         return block.lower() if self.fold else block
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
@@ -46,54 +83,186 @@ class Needle:
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
+class Pattern:
+    """A regular expression, searched in a process of its own that is ended when nobody waits any more.
+
+    What is highlighted is the text of the last match, wherever it is on screen: the expression itself is
+    never run in the panel, where one that takes for ever would stop everything.
+    """
+
+    def __init__(self, text: str) -> None:
+        """Raises SearchError where it is no regular expression."""
+        self.text = text
+        self.fold = text == text.lower()
+        self.matched = ""
+        try:
+            Expression(text, self.fold)
+        except (re.error, OverflowError) as error:
+            raise SearchError(
+                Message(N_("not a regular expression: {error}"), {"error": str(error)})
+            ) from error
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where the text of the last match stands."""
+        start = text.find(self.matched) if self.matched else -1
+        while start >= 0:
+            yield start, start + len(self.matched)
+            start = text.find(self.matched, start + len(self.matched))
+
+
+class Errors:
+    """Lines that look like errors."""
+
+    overlap: int | None = None
+
+    def first(self, block: bytes, stop: int) -> int | None:
+        return next(_errors(block, stop), None)
+
+    def last(self, block: bytes, stop: int) -> int | None:
+        found = None
+        for found in _errors(block, stop):  # noqa: B007 (the last one)
+            pass
+        return found
+
+
+def needle_of(text: str) -> Needle | Pattern:
+    """What a person typed. Raises SearchError where it says that it is a regular expression and isn't one."""
+    return Pattern(text[len(EXPRESSION) :].lstrip()) if text.startswith(EXPRESSION) else Needle(text)
+
+
+class Finder:
+    """`with Finder(needle, stopped) as find: find(path, start, stop, forwards, passed)`.
+
+    Returns where the first (or last) match begins in [start, stop), or None. Raises OSError if the file
+    can't be read.
+    """
+
+    def __init__(self, needle: Needle | Pattern | Errors, stopped: Callable[[], bool] = never) -> None:
+        self._needle, self._stopped = needle, stopped
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Finder:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+
+    def __call__(
+        self, path: Path, start: int, stop: int, forwards: bool, passed: Callable[[int], object] = id
+    ) -> int | None:
+        if isinstance(self._needle, Pattern):
+            return self._ask(self._needle, path, start, stop, forwards, passed)
+        matcher: Matcher = self._needle
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            return scan(descriptor, matcher, start, stop, forwards, self._stopped, passed)
+        finally:
+            os.close(descriptor)
+
+    def _ask(
+        self,
+        pattern: Pattern,
+        path: Path,
+        start: int,
+        stop: int,
+        forwards: bool,
+        passed: Callable[[int], object],
+    ) -> int | None:
+        if self._child is None:
+            self._child = subprocess.Popen(
+                [sys.executable, "-S", "-E", log_scan.__file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+            )
+        assert self._child.stdin is not None
+        question = {
+            "path": str(path), "pattern": pattern.text, "fold": pattern.fold, "start": start, "stop": stop,
+            "forwards": forwards,
+        }  # fmt: skip
+        self._child.stdin.write(json.dumps(question).encode() + b"\n")
+        for said in self._answers(self._child):
+            if "at" in said:
+                passed(said["at"])
+            elif "error" in said:
+                raise OSError(0, said["error"])
+            elif said["found"] is None:
+                return None
+            else:
+                pattern.matched = _matched(path, said["found"], said["stop"])
+                return int(said["found"])
+        return None
+
+    def _answers(self, child: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
+        """What the child says, until it is through or nobody waits any more. Raises OSError when it died."""
+        assert child.stdout is not None
+        pending = b""
+        while not self._stopped():
+            if not select.select([child.stdout], [], [], _LOOK_SECONDS)[0]:
+                continue
+            data = os.read(child.stdout.fileno(), 1 << 16)
+            if not data:
+                raise OSError(0, f"the search ended with code {child.wait()}")
+            *lines, pending = (pending + data).split(b"\n")
+            for line in lines:
+                yield json.loads(line)
+
+
+def _matched(path: Path, start: int, stop: int) -> str:
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(start)
+        return clean(file.read(min(stop - start, 1000)).decode("utf-8", "replace"))
+    return ""
+
+
+def find_place(
+    file: TextFile,
+    needle: Needle | Pattern | Errors,
+    start: int,
+    forwards: bool,
+    stopped: Callable[[], bool] = never,
+    passed: Callable[[int], object] = id,
+) -> int | None:
+    """The place of the next match in what a view shows, at or after `start`, or the last one before it.
+
+    Raises OSError if a file can't be read; one that has gone meanwhile has no match.
+    """
+    with Finder(needle, stopped) as find:
+        for window in file.windows(start, forwards):
+            places = []
+            for stretch in window:
+
+                def told(at: int, stretch: Stretch = stretch) -> None:
+                    passed(stretch.place(at))
+
+                try:
+                    found = find(stretch.path, stretch.start, stretch.stop, forwards, told)
+                except FileNotFoundError:
+                    continue
+                if found is not None:
+                    places.append(stretch.place(found))
+            if places or stopped():
+                return min(places) if forwards and places else max(places, default=None)
+    return None
+
+
 def search(
-    path: Path, needle: Needle, start: int, forwards: bool = True, stopped: Callable[[], bool] = never
+    path: Path,
+    needle: Needle | Pattern,
+    start: int,
+    forwards: bool = True,
+    stopped: Callable[[], bool] = never,
 ) -> int | None:
     """The offset of the next match at or after `start`, or the last one that begins before it; None without
     one.
 
     Raises OSError if the file can't be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        size = os.fstat(descriptor).st_size
-        overlap = len(needle.bytes) - 1
-        if not needle.bytes:
-            return None
-        if forwards:
-            return _forwards(descriptor, needle, start, size, overlap, stopped)
-        return _backwards(descriptor, needle, min(start, size), overlap, stopped)
-    finally:
-        os.close(descriptor)
-
-
-def _forwards(
-    descriptor: int, needle: Needle, start: int, size: int, overlap: int, stopped: Callable[[], bool]
-) -> int | None:
-    offset = max(start, 0)
-    while offset < size and not stopped():
-        block = os.pread(descriptor, BLOCK + overlap, offset)
-        found = needle.folded(block).find(needle.bytes)
-        if found >= 0:
-            return offset + found
-        if len(block) <= overlap:
-            return None
-        offset += len(block) - overlap
-    return None
-
-
-def _backwards(
-    descriptor: int, needle: Needle, start: int, overlap: int, stopped: Callable[[], bool]
-) -> int | None:
-    end = start  # a match must begin before it
-    while end > 0 and not stopped():
-        begin = max(end - BLOCK, 0)
-        block = os.pread(descriptor, end - begin + overlap, begin)
-        found = needle.folded(block).rfind(needle.bytes)
-        if found >= 0:
-            return begin + found
-        end = begin
-    return None
+    with Finder(needle, stopped) as find:
+        return find(path, start, 1 << 62, True) if forwards else find(path, 0, start, False)
 
 
 def next_error(path: Path, start: int, stopped: Callable[[], bool] = never) -> int | None:
@@ -101,46 +270,22 @@ def next_error(path: Path, start: int, stopped: Callable[[], bool] = never) -> i
 
     Raises OSError if the file can't be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        offset = start
-        while not stopped():
-            block = os.pread(descriptor, BLOCK, offset)
-            if not block:
-                return None
-            whole = len(block) < BLOCK
-            end = len(block) if whole else block.rfind(b"\n") + 1 or len(block)
-            found = _error_in(block[:end])
-            if found is not None:
-                return offset + found
-            if whole:
-                return None
-            offset += end
-        return None
-    finally:
-        os.close(descriptor)
+    with Finder(Errors(), stopped) as find:
+        return find(path, start, 1 << 62, True)
 
 
-def _error_in(block: bytes) -> int | None:
-    """The beginning of the first line of the block that looks like an error."""
+def _errors(block: bytes, end: int) -> Iterator[int]:
+    """The beginnings of the lines of block[:end] that look like errors, in order."""
     folded = block.lower()
-    nearest = {word: folded.find(word) for word in ERROR_WORDS}
-    while True:
-        hits = [at for at in nearest.values() if at >= 0]
-        if not hits:
-            return None
+    nearest = {word: folded.find(word, 0, end) for word in ERROR_WORDS}
+    while hits := [at for at in nearest.values() if at >= 0]:
         at = min(hits)
         start = block.rfind(b"\n", max(at - _LONGEST_LINE, 0), at) + 1
         stop = block.find(b"\n", at, at + _LONGEST_LINE)
-        stop = (
-            len(block)
-            if stop < 0 and len(block) - at < _LONGEST_LINE
-            else stop
-            if stop >= 0
-            else at + _LONGEST_LINE
-        )
+        if stop < 0:
+            stop = min(at + _LONGEST_LINE, len(block))
         if read_line(block[start:stop]).level == "error":
-            return start
+            yield start
         for word, position in nearest.items():
             if 0 <= position < stop:
-                nearest[word] = folded.find(word, stop)
+                nearest[word] = folded.find(word, stop, end)

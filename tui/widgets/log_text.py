@@ -34,6 +34,13 @@ _ERROR = re.compile(
     r"|[Ss]egmentation fault|\bSIG(?:TERM|SEGV|ABRT)\b|[Aa]ssertion (?:failed|error)"
     r"|[=: ](?:nan|NaN)\b"
 )
+_NO_ERROR = re.compile(
+    r"\b(?:no|0|without(?: any)?) (?:\w+ )?(?:errors?|exceptions?)\b"
+    r"|\b\w*(?:errors?|exceptions?)\s*[:=]\s*0\b"
+    r"|\b(?:ignore|on|max|num|skip|check)_\w*(?:errors?|exceptions?)\b|\bNCCL INFO\b.*",
+    re.IGNORECASE,
+)
+"""What speaks of errors only to say that there is none."""
 _WARNING = re.compile(r"\b(?:WARN|WARNING|\w*Warning)\b")
 
 
@@ -73,7 +80,7 @@ def read_line(raw: bytes) -> LogText:
 
 def level(text: str) -> str:
     """Whether a line tells of an error or a warning, as far as can be seen from it alone."""
-    if _ERROR.search(text):
+    if _ERROR.search(text) and _ERROR.search(_NO_ERROR.sub("", text)):
         return "error"
     return "warning" if _WARNING.search(text) else ""
 
