@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Sequence
 
 from runtime.launch.attempts import resume_of
+from runtime.launch.choosing import Reading
 from runtime.launch.holding import hand_over
 from runtime.launch.linking import link_tree
 from runtime.launch.new_run import create_run, event_lines, first_attempt, first_record
@@ -26,12 +27,14 @@ def branch(
     acknowledge: Collection[str] = (),
     *,
     by: str = "cli",
+    progress: Reading | None = None,
 ) -> RunDirectory:
     """Starts a new run from the checkpoint of `step` and returns it; the run that it comes from is left as it
     is, and may be running.
 
     Checkpoint and prepared data are hard links where the file system can, else copies; what has been linked
-    is then verified byte by byte. Raises UsageError (PlanRefused, PreflightFailed, ProfileError among them),
+    is then verified byte by byte, of which `progress` hears. Raises UsageError (PlanRefused, PreflightFailed,
+    ProfileError among them),
     SupervisorFailed. Until the supervisor is started nothing of it is to be seen.
     """
     from runtime.profile import dump
@@ -62,7 +65,7 @@ def branch(
             "events.jsonl": event_lines(now, created={"by": by}, branched={"parent": record.parent}),
             **first_attempt(new, plan.profile, workspace, text, resumed),
         },
-        lambda hidden: _bring_along(run, hidden, plan),
+        lambda hidden: _bring_along(run, hidden, plan, progress),
     )
     hand_over(new)
     return new
@@ -87,12 +90,13 @@ def _summary(plan: ResumePlan, now: float) -> Summary:
     )
 
 
-def _bring_along(run: RunDirectory, new: RunDirectory, plan: ResumePlan) -> None:
+def _bring_along(run: RunDirectory, new: RunDirectory, plan: ResumePlan, progress: Reading | None) -> None:
     checkpoint = plan.checkpoint
     assert checkpoint is not None
     link_tree(checkpoint.path, new.checkpoints / checkpoint.name)
     brought = next(item for item in list_checkpoints(new) if item.step == checkpoint.step)
-    result = verify(brought)
+    step = checkpoint.step
+    result = verify(brought, None if progress is None else lambda done, total: progress(step, done, total))
     if not result.ok:
         raise UsageError(
             N_("checkpoint {step} of {run} is damaged: {problems}"),

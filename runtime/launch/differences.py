@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.launch.attempts import versions
 from runtime.launch.command import strategy, threads
+from runtime.launch.plan_length import from_the_beginning, learning_rate
 from runtime.launch.plan_row import PlanRow, Severity
 from runtime.launch.plan_values import architecture, brief, data_fingerprint, same_version, short
 from runtime.messages import N_, Message
@@ -94,7 +95,8 @@ class Differ:
         )
 
     def _origin(self, branch: bool) -> Iterator[PlanRow]:
-        assert self._checkpoint is not None
+        if self._checkpoint is None:
+            return
         parent = self._record.parent
         came_along = parent is not None and parent["step"] == self._checkpoint.step
         if (
@@ -107,11 +109,13 @@ class Differ:
             yield PlanRow("run", self._complete.run_id, self._run.run_id, False, "refuse", message)
 
     def _length(self, branch: bool) -> Iterator[PlanRow]:
-        assert self._checkpoint is not None
-        step = self._checkpoint.step
-        tokens = self._complete.tokens if self._complete is not None else None
-        yield PlanRow("step", step, step, True, "same")
-        yield PlanRow("tokens", tokens, tokens, True, "same")
+        step = self._checkpoint.step if self._checkpoint is not None else 0
+        if self._checkpoint is None:
+            yield from_the_beginning(self._run, self._record)
+        else:
+            tokens = self._complete.tokens if self._complete is not None else None
+            yield PlanRow("step", step, step, True, "same")
+            yield PlanRow("tokens", tokens, tokens, True, "same")
         then, now = self._total(self._then), self._total(self._after)
         severity: Severity = "same" if then == now else "note"
         message = None if then == now else self._schedule_note()
@@ -135,6 +139,8 @@ class Differ:
                 {"steps": old},
             )
         yield PlanRow("train.steps", then, now, then == now, severity, message)
+        if then is not None and now is not None:
+            yield learning_rate(step, (self._then, then), (self._after, now))
 
     def _schedule_note(self) -> Message | None:
         train = self._after.train
@@ -183,16 +189,19 @@ class Differ:
                 yield PlanRow(
                     f"data.{key}", short(then.get(key)), short(now.get(key)), False, "acknowledge", order
                 )
-        yield self._fingerprint(order)
+        yield from self._fingerprint(order)
 
-    def _fingerprint(self, order: Message) -> PlanRow:
+    def _fingerprint(self, order: Message) -> Iterator[PlanRow]:
         then = self._complete.data_fingerprint if self._complete is not None else None
         now = data_fingerprint(self._after, self._run, self._workspace)
+        if now is None and self._checkpoint is None:
+            return  # it was ended before its data was prepared
         if now is None:
             made = Message(N_("the prepared data isn't there any more; it is made again, and may differ"))
-            return PlanRow("data.fingerprint", brief(then), None, False, "acknowledge", made)
+            yield PlanRow("data.fingerprint", brief(then), None, False, "acknowledge", made)
+            return
         same = then is None or then == now
-        return PlanRow(
+        yield PlanRow(
             "data.fingerprint",
             brief(then),
             brief(now),
@@ -225,6 +234,8 @@ class Differ:
             known == strategy(self._after),
             "note" if known != strategy(self._after) else "same",
         )
+        message = Message(N_("another kind of device computes otherwise in the last digits"))
+        yield self._row("launch.device", self._then.launch.device, self._after.launch.device, "note", message)
 
     def _training(self) -> Iterator[PlanRow]:
         then, now = self._plain(self._then, "train"), self._plain(self._after, "train")

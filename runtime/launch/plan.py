@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runtime.launch.choosing import Choice, choose
+from runtime.launch.choosing import Choice, Reading, choose
 from runtime.launch.differences import Differ
 from runtime.launch.plan_row import PlanRow
 from runtime.launch.starting import workspace_root
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ResumePlan:
-    """What a resume (or branch) would do. `checkpoint` is None for a job that keeps none and begins again;
-    `step` is then 0."""
+    """What a resume (or branch) would do. `checkpoint` is None for a job that keeps none, or a run that
+    hasn't
+    saved any yet: it begins again, and `step` is 0. `trusted`: when the checkpoint was verified, if that
+    wasn't
+    done for this plan but remembered (Unix seconds)."""
 
     run_id: str
     step: int
@@ -34,6 +37,7 @@ class ResumePlan:
     rows: tuple[PlanRow, ...]
     world_size: int
     profile: Profile = field(repr=False)
+    trusted: float | None = None
 
     @property
     def refusals(self) -> list[PlanRow]:
@@ -41,8 +45,11 @@ class ResumePlan:
         return [row for row in self.rows if row.severity == "refuse"]
 
     def unacknowledged(self, acknowledged: Collection[str]) -> list[PlanRow]:
-        """What has to be acknowledged and isn't."""
-        return [row for row in self.rows if row.severity == "acknowledge" and row.key not in acknowledged]
+        """What has to be acknowledged and isn't. A name stands for the rows below it too: `versions` for
+        `versions.torch`."""
+        return [
+            row for row in self.rows if row.severity == "acknowledge" and not accepts(acknowledged, row.key)
+        ]
 
     def require(self, acknowledged: Collection[str]) -> None:
         """Raises PlanRefused where something is impossible or not acknowledged, with one sentence for
@@ -73,8 +80,18 @@ class PlanRefused(UsageError):
             )
 
 
+def accepts(acknowledged: Collection[str], key: str) -> bool:
+    """Whether one of the names is that of the row, or of what it belongs to."""
+    return any(key == name or key.startswith(f"{name}.") for name in acknowledged if name)
+
+
 def resume_plan(
-    run: RunDirectory, step: int | None = None, overrides: Sequence[str] = (), *, branch: bool = False
+    run: RunDirectory,
+    step: int | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    branch: bool = False,
+    progress: Reading | None = None,
 ) -> ResumePlan:
     """What `resume` (or `branch`) with the same arguments would do. Changes nothing.
 
@@ -82,17 +99,24 @@ def resume_plan(
     itself reads every byte. Raises UsageError (no such checkpoint, nothing to go on from) and ProfileError
     (overrides).
     """
-    return make_plan(run, step, overrides, branch=branch, thorough=False)
+    return make_plan(run, step, overrides, branch=branch, thorough=False, progress=progress)
 
 
 def make_plan(
-    run: RunDirectory, step: int | None, overrides: Sequence[str], *, branch: bool, thorough: bool
+    run: RunDirectory,
+    step: int | None,
+    overrides: Sequence[str],
+    *,
+    branch: bool,
+    thorough: bool,
+    progress: Reading | None = None,
 ) -> ResumePlan:
-    """The plan; with `thorough` every byte of the checkpoint is verified, whatever is remembered of it."""
+    """The plan; with `thorough` every byte of the checkpoint is verified, whatever is remembered of it, and
+    `progress` hears of it."""
     from runtime.profile import apply_overrides, read_frozen
 
     record = readable_record(run)
-    choice = _choice(run, record, step, branch=branch, thorough=thorough)
+    choice = _choice(run, record, step, branch=branch, thorough=thorough, progress=progress)
     base = run.attempt(record.attempt).profile
     before = read_frozen(base if base.exists() else run.profile)
     after = apply_overrides(before, overrides)
@@ -107,6 +131,7 @@ def make_plan(
         rows=rows,
         world_size=after.launch.processes,
         profile=after,
+        trusted=choice.trusted,
     )
 
 
@@ -125,7 +150,13 @@ def readable_record(run: RunDirectory) -> RunRecord:
 
 
 def _choice(
-    run: RunDirectory, record: RunRecord, step: int | None, *, branch: bool, thorough: bool
+    run: RunDirectory,
+    record: RunRecord,
+    step: int | None,
+    *,
+    branch: bool,
+    thorough: bool,
+    progress: Reading | None,
 ) -> Choice:
     if record.job in ("command", "prepare"):
         if step is not None or branch:
@@ -138,7 +169,7 @@ def _choice(
                 job=record.job,
             )
         return Choice(None, ())
-    return choose(run, step, branch=branch, thorough=thorough)
+    return choose(run, step, branch=branch, thorough=thorough, progress=progress)
 
 
 def profile_then(run: RunDirectory, checkpoint: Checkpoint | None) -> Path | None:

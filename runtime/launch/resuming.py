@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runtime.launch.attempts import resume_of
+from runtime.launch.choosing import Reading
 from runtime.launch.command import strategy
 from runtime.launch.holding import hand_over, take_ended
 from runtime.launch.new_run import attempt_files
-from runtime.launch.plan import ResumePlan, make_plan, readable_record
+from runtime.launch.plan import ResumePlan, accepts, make_plan, readable_record
 from runtime.launch.preflight import require
 from runtime.launch.processes import run_processes
 from runtime.launch.starting import workspace_root
@@ -35,9 +36,11 @@ def resume(
     acknowledge: Collection[str] = (),
     *,
     by: str = "cli",
+    progress: Reading | None = None,
 ) -> RunDirectory:
-    """Starts attempt n+1 of a run that is over, from its newest checkpoint that verifies byte by byte;
-    returns the run.
+    """Starts attempt n+1 of a run that is over, from its newest checkpoint that verifies byte by byte (of
+    which
+    `progress` hears); returns the run. One that was ended before its first checkpoint begins again at step 0.
 
     Damaged ones on the way to it are set aside and told. `step` may name that checkpoint; an older one is
     refused (`branch`), and so is a damaged one. `acknowledge`: keys of plan rows that are accepted. Raises
@@ -46,7 +49,7 @@ def resume(
     """
     _require_over(run)
     workspace = Workspace(workspace_root(run))
-    plan = make_plan(run, step, overrides, branch=False, thorough=True)
+    plan = make_plan(run, step, overrides, branch=False, thorough=True, progress=progress)
     plan.require(acknowledge)
     require(plan.profile, workspace, run)
     epoch = take_ended(run)
@@ -100,7 +103,9 @@ def _prepare(
             problems=problems,
             renamed=renamed,
         )
-    accepted = [row.key for row in plan.rows if row.severity == "acknowledge" and row.key in acknowledge]
+    accepted = [
+        row.key for row in plan.rows if row.severity == "acknowledge" and accepts(acknowledge, row.key)
+    ]
     changed = {row.key: [row.then, row.now] for row in plan.rows if not row.same}
     events.write("resumed", attempt, resume=resumed, by=by, changed=changed, acknowledged=accepted)
     events.close()
@@ -112,12 +117,15 @@ def _record(record: RunRecord, plan: ResumePlan, attempt: int, resumed: Resume |
 
     profile = plan.profile
     total = total_steps(profile) or record.summary.total_steps
-    step = record.summary.step
+    before = record.summary
+    if resumed is None:  # what it had reached before counts for nothing any more
+        before = replace(before, step=None, tokens=None, progress=None, metrics={}, sparkline=())
+    step = before.step
     summary = replace(
-        record.summary,
+        before,
         updated=time.time(),
         total_steps=total,
-        progress=min(1.0, step / total) if step is not None and total else record.summary.progress,
+        progress=min(1.0, step / total) if step is not None and total else before.progress,
         eta_seconds=None,
         tokens_per_second=None,
     )

@@ -13,7 +13,6 @@ from runtime.run.layout import RunDirectory
 from runtime.run.record import read_record
 from runtime.run.workspace import Workspace
 from tests.runtime.launch import conftest as launching
-from tests.tui.sample_checkpoints import run_of
 from tests.tui.settling import screen_text, settle
 from tui.dialogs.resume_plan import ResumePlanDialog
 from tui.pages.run import RunPage
@@ -99,7 +98,7 @@ async def test_an_older_checkpoint_offers_a_branch_instead(
         assert app.screen.run_id == branched.run_id
         record = read_record(branched)
         assert record is not None
-        assert record.parent == {"run_id": stopped.run_id, "step": older}
+        assert record.parent == {"run_id": stopped.run_id, "step": older, "kind": "branch"}
         await _until(pilot, lambda: (record := read_record(branched)) and record.state == "completed")
     assert launching.state(stopped) == "stopped", "the run that it comes from stays as it is"
 
@@ -114,7 +113,7 @@ async def test_what_changes_results_has_to_be_acknowledged(
         await pilot.press("o", *"train.seed=7", "enter")
         await _until(pilot, lambda: "! train.seed" in screen_text(app))
         assert "the samples come in another order" in screen_text(app)
-        assert "a     acknowledge what is marked !" in screen_text(app)
+        assert "a     acknowledge train.seed" in screen_text(app)
         await pilot.press("enter")
         await settle(pilot)
         assert isinstance(app.screen, ResumePlanDialog), "enter alone accepts nothing"
@@ -164,13 +163,41 @@ async def test_a_damaged_newest_one_is_passed_over_and_told(
         assert f"from {before}" in text
 
 
-async def test_without_any_checkpoint_it_says_so(panel: Any, sample: Workspace) -> None:
-    app = panel(sample)
+async def test_without_any_checkpoint_it_says_that_it_begins_again(
+    panel: Any, workspace: Workspace, launch_worker: launching.Launch
+) -> None:
+    run = launch_worker(steps=10_000, env={"CHECKPOINT_EVERY": "100000"})
+    launching.await_state(run, "running")
+    operations.stop(run, kill=True)
+    launching.await_end(run)
+    app = panel(workspace)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        app.resume_run(run_of(sample, "e0e0").run_id)
-        await _until(pilot, lambda: app.screen._answer is not None)
-        assert "has no complete checkpoint to go on from" in screen_text(app)
-        await pilot.press("enter", "a", "escape")
+        assert "it begins again at step 0, as its next attempt" in await _asked(pilot, "r")
+        await pilot.press("escape")
+
+
+async def test_each_difference_is_acknowledged_by_itself(
+    panel: Any, workspace: Workspace, stopped: RunDirectory
+) -> None:
+    app = panel(workspace)
+    async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        assert app.screen.NAME == "runs"
+        await _asked(pilot, "r")
+        await pilot.press("o", *"train.seed=7 data.holdout=0.2", "enter")
+        await _until(pilot, lambda: "▸ ! data.holdout" in screen_text(app))
+        await pilot.press("down")
+        await settle(pilot)
+        assert "▸ ! train.seed" in screen_text(app)
+        await pilot.press("a")
+        await settle(pilot)
+        text = screen_text(app)
+        assert "✓ train.seed" in text
+        assert "▸ ! data.holdout" in text
+        await pilot.press("enter")
+        await settle(pilot)
+        assert isinstance(app.screen, ResumePlanDialog), "one of two is not enough"
+        await pilot.press("a")
+        await settle(pilot)
+        assert "enter   resume" in screen_text(app)
+        await pilot.press("escape")

@@ -13,6 +13,21 @@ from tui.i18n import _
 
 
 @contextmanager
+def reading_steps(out: Output) -> Iterator[Callable[[int, int, int], None]]:
+    """The same with the step of the checkpoint that is read in front, as a resume calls it: it may read more
+    than one."""
+    began: dict[int, float] = {}
+
+    def show(step: int, done: int, total: int) -> None:
+        seconds = time.monotonic() - began.setdefault(step, time.monotonic())
+        text = _("verifying checkpoint {step}").format(step=count(step))
+        progress.update(f"{text}  {reading_facts(done, total, seconds)}", stage=step)
+
+    with Progress(out) as progress:
+        yield show if out.terminal else lambda step, done, total: None
+
+
+@contextmanager
 def reading(out: Output, step: int | None = None) -> Iterator[Callable[[int, int], None]]:
     """A progress callback (bytes done, bytes in all) that shows itself on a terminal, and nothing
     elsewhere."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from typing import TYPE_CHECKING, Any
 
 from runtime.messages import N_, UsageError
 from tui import describe_events, i18n
 from tui.cli.launching import report_started
 from tui.cli.parser import Parser, add_common, add_overrides, overrides_of
-from tui.cli.progress import Progress
+from tui.cli.reading import reading_steps
 from tui.cli.table import Column, Table
-from tui.format import DASH, count, truncate
+from tui.format import DASH, ago, count, truncate
 from tui.i18n import _
 
 if TYPE_CHECKING:
@@ -79,7 +78,10 @@ def _how(parser: Parser) -> None:
         metavar="KEY",
         action="append",
         default=[],
-        help=_("accept the difference called KEY; repeatable, or several with commas"),
+        help=_(
+            "accept the difference called KEY, or all whose names begin with KEY and a dot; repeatable, or "
+            "several with commas"
+        ),
     )
     parser.add_argument(
         "--dry-run",
@@ -98,13 +100,14 @@ def resume(context: Context) -> int:
     address = parse_address(options.run)
     run = context.run(address.run)
     overrides = overrides_of(options)
-    with _verifying(context):
-        plan = operations.resume_plan(run, address.step, overrides)
+    with reading_steps(context.err) as progress:
+        plan = operations.resume_plan(run, address.step, overrides, progress=progress)
     if options.dry_run:
         return _show_only(context, plan)
     _require(context, plan)
-    with _verifying(context):
-        started = operations.resume(run, address.step, overrides, acknowledge=_acknowledged(context))
+    with reading_steps(context.err) as progress:
+        names = _acknowledged(context)
+        started = operations.resume(run, address.step, overrides, acknowledge=names, progress=progress)
     context.err.lines(what_turned_out(started, plan.step))
     return report_started(context, started)
 
@@ -138,23 +141,15 @@ def branch(context: Context) -> int:
         raise UsageError(N_("name the checkpoint, as in {run}@400"), run=address.run)
     run = context.run(address.run)
     overrides = overrides_of(options)
-    with _verifying(context):
-        plan = operations.resume_plan(run, address.step, overrides, branch=True)
+    with reading_steps(context.err) as progress:
+        plan = operations.resume_plan(run, address.step, overrides, branch=True, progress=progress)
     if options.dry_run:
         return _show_only(context, plan)
     _require(context, plan)
-    with _verifying(context):
-        started = operations.branch(run, address.step, overrides, acknowledge=_acknowledged(context))
+    with reading_steps(context.err) as progress:
+        names = _acknowledged(context)
+        started = operations.branch(run, address.step, overrides, acknowledge=names, progress=progress)
     return report_started(context, started)
-
-
-@contextmanager
-def _verifying(context: Context) -> Iterator[None]:
-    """A terminal shows what the wait is for while checkpoints are read: gigabytes take a while."""
-    with Progress(context.err) as progress:
-        if context.err.terminal:
-            progress.update(_("verifying the checkpoint …"))
-        yield
 
 
 def _require(context: Context, plan: ResumePlan) -> None:
@@ -197,6 +192,12 @@ def _differences(context: Context, plan: ResumePlan, *, everything: bool) -> Non
     rows = [row for row in plan.rows if everything or not row.same or row.severity == "refuse"]
     if everything or rows:
         out.line(_source(plan))
+    if everything and plan.trusted is not None:
+        words = _(
+            "It was verified {ago}, which is believed here: nothing was read for this. The resume reads "
+            "every byte again."
+        )
+        out.line((words.format(ago=ago(time.time() - plan.trusted)), "dim"))
     if not rows:
         return
     table = Table(
@@ -223,6 +224,8 @@ def _shown(value: str | float | None) -> str:
 
 
 def _source(plan: ResumePlan) -> str:
+    if plan.checkpoint is None and plan.profile.job not in ("command", "prepare"):
+        return _("{run} begins again at step 0: there is no checkpoint to go on from").format(run=plan.run_id)
     if plan.checkpoint is None:
         return _("{run} keeps no checkpoints: it begins again").format(run=plan.run_id)
     return _goes_on(plan.run_id, plan.step)
@@ -238,6 +241,7 @@ def _plan(plan: ResumePlan) -> dict[str, Any]:
         "step": plan.step,
         "checkpoint": None if plan.checkpoint is None else plan.checkpoint.name,
         "world_size": plan.world_size,
+        "trusted": plan.trusted,
         "rejected": [
             {"step": rejected.checkpoint.step, "problems": [str(problem) for problem in rejected.problems]}
             for rejected in plan.rejected

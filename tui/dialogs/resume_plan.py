@@ -15,10 +15,10 @@ from runtime.messages import HeadnodeError, UsageError
 from tui import describe, theme
 from tui.clean import clean
 from tui.dialogs.dialog import Choice, Dialog, choice_lines
-from tui.dialogs.resume_work import Answer, Question, answer, start
-from tui.format import count, percent
+from tui.dialogs.resume_marks import Marks
+from tui.dialogs.resume_work import Answer, Question, Read, answer, reading_line, start
+from tui.format import count
 from tui.i18n import _, render
-from tui.widgets import bars
 from tui.widgets.checkpoint_detail import address
 from tui.widgets.checkpoint_verify import Cancelled
 from tui.widgets.lines import Lines, wrapped
@@ -53,8 +53,8 @@ class ResumePlanDialog(Dialog[None]):
         self._view = view
         self._question = Question(step, (), branch)
         self._answer: Answer | None = None
-        self._reading: tuple[int, float] | None = None
-        self._acknowledged: frozenset[str] = frozenset()
+        self._reading: Read | None = None
+        self._marks = Marks()
         self._error: str | None = None
         self._starting = False
 
@@ -88,9 +88,10 @@ class ResumePlanDialog(Dialog[None]):
         plan = self._answer.plan if self._answer is not None else None
         shown: list[Choice[None]] = []
         if plan is not None and self._needed:
-            shown.append(
-                Choice("a", _("acknowledge what is marked !"), _("results will differ from then"), None)
-            )
+            words = _("acknowledge {key}").format(key=clean(self._marks.selected or ""))
+            shown.append(Choice("a", words, _("results will differ from then"), None))
+            if self._marks.many:
+                shown.append(Choice("down", _("the next one that is marked !"), "", None))
         elif self._ready:
             words = _("start the branch") if self._answer and self._answer.branch else _("resume")
             shown.append(Choice("enter", words, "", None))
@@ -103,8 +104,7 @@ class ResumePlanDialog(Dialog[None]):
     @property
     def _needed(self) -> bool:
         """Whether something has to be acknowledged first."""
-        plan = self._answer.plan if self._answer is not None else None
-        return plan is not None and not plan.refusals and bool(plan.unacknowledged(self._acknowledged))
+        return self._marks.needed
 
     @property
     def _ready(self) -> bool:
@@ -127,13 +127,20 @@ class ResumePlanDialog(Dialog[None]):
         says = [*self._says(width), Text()]
         self.query_one("#says", Lines).show(says)
         plan = self._answer.plan if self._answer is not None else None
-        rows = plan_lines(plan, self._acknowledged, width) if plan is not None else []
+        rows = (
+            plan_lines(plan, self._marks.acknowledged, width, self._marks.selected)
+            if plan is not None
+            else []
+        )
         self.query_one("#rows", Lines).show([*rows, Text()] if rows else [])
         choices = choice_lines(self.choices())
         self.query_one("#choices", Lines).show(choices)
         # what decides stays to be seen, and what it is about scrolls
         room = self.size.height * 9 // 10 - _FRAME - len(says) - len(choices) - self._overrides_height
         self.query_one("#plan").styles.max_height = max(3, room)
+        at = next((number for number, line in enumerate(rows) if line.plain.startswith("▸")), None)
+        if at is not None:
+            self.query_one("#plan").scroll_to(y=max(0, at - 1), animate=False)
 
     @property
     def _overrides_height(self) -> int:
@@ -143,6 +150,8 @@ class ResumePlanDialog(Dialog[None]):
         if self._error is not None:
             return wrapped(f"✗ {self._error}", theme.style("failed"), width)
         if self._starting:
+            if self._reading is not None:
+                return self._waiting(width)
             words = _("reading every byte of the checkpoint once more, then starting …")
             return [Text(words, theme.style("accent"))]
         if self._answer is None:
@@ -170,7 +179,10 @@ class ResumePlanDialog(Dialog[None]):
             )
             return wrapped(words, theme.style("warning"), width)
         if plan.checkpoint is None:
-            return wrapped(_("It keeps no checkpoints: it begins again."), theme.style("text"), width)
+            if plan.profile.job in ("command", "prepare"):
+                return wrapped(_("It keeps no checkpoints: it begins again."), theme.style("text"), width)
+            words = _("There is no checkpoint to go on from: it begins again at step 0, as its next attempt.")
+            return wrapped(words, theme.style("warning"), width)
         differs = any(not row.same for row in plan.rows)
         if differs:
             words = _("It goes on from step {step}, with what is marked ≠ as it is now.")
@@ -181,10 +193,7 @@ class ResumePlanDialog(Dialog[None]):
     def _waiting(self, width: int) -> list[Text]:
         if self._reading is None:
             return [Text(_("looking at what differs from then …"), theme.style("muted"))]
-        step, share = self._reading
-        line = Text(_("verifying checkpoint {step}").format(step=count(step)) + "  ", theme.style("accent"))
-        line.append_text(bars.progress(share, max(8, min(30, width - line.cell_len - 6))))
-        return [line.append(f" {percent(share):>4}", theme.style("text"))]
+        return [reading_line(self._reading, width)]
 
     # -- planning and starting
 
@@ -192,8 +201,8 @@ class ResumePlanDialog(Dialog[None]):
         self._answer, self._reading, self._error = None, None, None
         question, directory = self._question, self._view.directory
 
-        def show(step: int, share: float) -> None:
-            self.app.call_from_thread(self._has_read, step, share)
+        def show(read: Read) -> None:
+            self.app.call_from_thread(self._has_read, read)
 
         def work() -> None:
             try:
@@ -208,14 +217,15 @@ class ResumePlanDialog(Dialog[None]):
 
         self.run_worker(work, thread=True, exclusive=True, group="plan")
 
-    def _has_read(self, step: int, share: float) -> None:
-        self._reading = (step, share)
+    def _has_read(self, read: Read) -> None:
+        self._reading = read
         self._show()
 
     def _answered(self, found: Answer) -> None:
         if not self.is_mounted:
             return
         self._answer = found
+        self._marks.begin(found.plan)
         line = self.query_one(OverridesLine)
         if line.is_open:
             problems = getattr(found.problem, "problems", None)
@@ -226,14 +236,17 @@ class ResumePlanDialog(Dialog[None]):
         self._show()
 
     def _start(self) -> None:
-        answered, directory, acknowledged = self._answer, self._view.directory, self._acknowledged
+        answered, directory, acknowledged = self._answer, self._view.directory, self._marks.acknowledged
         assert answered is not None
-        self._starting = True
+        self._starting, self._reading = True, None
         self._show()
+
+        def show(read: Read) -> None:
+            self.app.call_from_thread(self._has_read, read)
 
         def work() -> None:
             try:
-                run: RunDirectory | None = start(directory, answered, acknowledged)
+                run: RunDirectory | None = start(directory, answered, acknowledged, show)
                 error = None
             except (HeadnodeError, OSError) as problem:
                 run, error = None, _text(problem)
@@ -259,7 +272,6 @@ class ResumePlanDialog(Dialog[None]):
         except BadOverrides as error:
             self.query_one(OverridesLine).show_error(render(error.message))
             return
-        self._acknowledged = frozenset()
         self._question = Question(self._question.step, overrides, self._question.branch)
         self._plan()
 
@@ -275,9 +287,12 @@ class ResumePlanDialog(Dialog[None]):
             self._start()
         elif event.key == "a" and self._needed:
             event.stop()
-            plan = self._answer.plan if self._answer is not None else None
-            assert plan is not None
-            self._acknowledged = frozenset(row.key for row in plan.rows if row.severity == "acknowledge")
+            self._marks.acknowledge()
+            self._show()
+        elif event.key in ("up", "down") and self._marks.many:
+            event.stop()
+            event.prevent_default()
+            self._marks.move(1 if event.key == "down" else -1)
             self._show()
         elif event.key == "o" and self._answer is not None:
             event.stop()

@@ -2,20 +2,75 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+from rich.text import Text
+from textual.worker import get_current_worker
+
 from runtime.messages import Message, UsageError
-from tui.widgets.checkpoint_verify import watched
+from tui import theme
+from tui.format import count, duration, percent, size
+from tui.i18n import _
+from tui.widgets import bars
+from tui.widgets.checkpoint_verify import Cancelled
 
 if TYPE_CHECKING:
     from runtime.launch.plan import ResumePlan
-    from runtime.run.checkpoints import Checkpoint
     from runtime.run.layout import RunDirectory
 
-Show = Callable[[int, float], None]
-"""Called with the step of the checkpoint that is being verified and the share done."""
+
+@dataclass(frozen=True)
+class Read:
+    """How far a checkpoint has been verified; `rate` in bytes a second, 0 for not known yet."""
+
+    step: int
+    done: int
+    total: int
+    rate: float
+
+
+Show = Callable[[Read], None]
+_SHOWN_EVERY = 0.25  # seconds
+_SOON = 0.5  # seconds without a rate
+
+
+def reading_line(read: Read, width: int) -> Text:
+    """`verifying checkpoint 400  ▰▰▰▱▱ 42%   812 MiB/s   2s left`, as much as has room."""
+    share = read.done / read.total if read.total else 1.0
+    line = Text(_("verifying checkpoint {step}").format(step=count(read.step)) + "  ", theme.style("accent"))
+    line.append_text(bars.progress(share, max(8, min(30, width - line.cell_len - 6))))
+    line.append(f" {percent(share):>4}", theme.style("text"))
+    facts = []
+    if read.rate:
+        facts = [f"{size(read.rate)}/s"]
+        left = (read.total - read.done) / read.rate
+        facts.append(_("{duration} left").format(duration=duration(left)))
+    for fact in facts:
+        if line.cell_len + 3 + cell_len(fact) <= width:
+            line.append(f"   {fact}", theme.style("muted"))
+    return line
+
+
+def showing(show: Show) -> Callable[[int, int, int], None]:
+    """A progress callback as `operations` takes it, which ends the reading when its worker is cancelled."""
+    worker = get_current_worker()
+    began: dict[int, float] = {}
+    shown = [0.0]
+
+    def progress(step: int, done: int, total: int) -> None:
+        if worker.is_cancelled:
+            raise Cancelled
+        now = time.monotonic()
+        seconds = now - began.setdefault(step, now)
+        if now - shown[0] >= _SHOWN_EVERY:
+            shown[0] = now
+            show(Read(step, done, total, done / seconds if seconds > _SOON else 0.0))
+
+    return progress
 
 
 @dataclass(frozen=True)
@@ -47,9 +102,9 @@ def answer(run: RunDirectory, question: Question, show: Show) -> Answer:
     from runtime.launch.operations import resume_plan
     from runtime.profile import ProfileError
 
-    _verify_first(run, question, show)
+    progress = showing(show)
     try:
-        plan = resume_plan(run, question.step, question.overrides, branch=question.branch)
+        plan = resume_plan(run, question.step, question.overrides, branch=question.branch, progress=progress)
         return Answer(question, plan)
     except ProfileError as error:
         return Answer(question, problem=error)
@@ -58,41 +113,21 @@ def answer(run: RunDirectory, question: Question, show: Show) -> Answer:
             return Answer(question, problem=error)
         refused = error
     try:  # an older checkpoint than the newest: a branch can begin there
-        plan = resume_plan(run, question.step, question.overrides, branch=True)
+        plan = resume_plan(run, question.step, question.overrides, branch=True, progress=progress)
     except UsageError:
         return Answer(question, problem=refused)
     return Answer(question, plan, instead=refused.message)
 
 
-def _verify_first(run: RunDirectory, question: Question, show: Show) -> None:
-    """Verifies with progress what the plan will rely on, so that planning finds it remembered."""
-    from runtime.run.checkpoints import list_checkpoints, verify
-
-    for checkpoint in reversed(list_checkpoints(run)):
-        if checkpoint.state != "complete" or _not_asked_for(checkpoint, question):
-            continue
-        step = checkpoint.step
-        sound = (
-            checkpoint.verified is not None
-            or verify(checkpoint, watched(lambda share, step=step: show(step, share))).ok  # type: ignore[misc]
-        )
-        if question.step == step or (question.step is None and sound):
-            return
-
-
-def _not_asked_for(checkpoint: Checkpoint, question: Question) -> bool:
-    return question.step is not None and (
-        checkpoint.step < question.step or (question.branch and checkpoint.step != question.step)
-    )
-
-
-def start(run: RunDirectory, answered: Answer, acknowledged: Collection[str]) -> RunDirectory:
-    """Resumes or branches; the run that goes on. Raises HeadnodeError and OSError."""
+def start(run: RunDirectory, answered: Answer, acknowledged: Collection[str], show: Show) -> RunDirectory:
+    """Resumes or branches, reading every byte, which `show` hears of; the run that goes on. Raises
+    HeadnodeError and OSError."""
     from runtime.launch import operations
 
     plan, question = answered.plan, answered.question
     assert plan is not None
     overrides: Sequence[str] = question.overrides
+    progress = showing(show)
     if answered.branch:
-        return operations.branch(run, plan.step, overrides, acknowledged, by="panel")
-    return operations.resume(run, question.step, overrides, acknowledged, by="panel")
+        return operations.branch(run, plan.step, overrides, acknowledged, by="panel", progress=progress)
+    return operations.resume(run, question.step, overrides, acknowledged, by="panel", progress=progress)

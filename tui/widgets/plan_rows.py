@@ -18,11 +18,23 @@ if TYPE_CHECKING:
     from runtime.launch.plan_row import PlanRow
 
 _WIDE = 104  # cells from which on the sentence stands in the row
-_LEADING = ("step", "data.fingerprint", "launch.processes", "train.micro_batch", "train.steps")
+_LEADING = (
+    "step",
+    "tokens",
+    "learning_rate",
+    "data.fingerprint",
+    "launch.processes",
+    "train.micro_batch",
+    "train.steps",
+)
 
 
-def plan_lines(plan: ResumePlan, acknowledged: Collection[str], width: int) -> list[Text]:
-    """What was passed over, a table of what differs, and the names of what is the same."""
+def plan_lines(
+    plan: ResumePlan, acknowledged: Collection[str], width: int, selected: str | None = None
+) -> list[Text]:
+    """What was passed over, a table of what differs (with a mark at the row `selected`), and the names of
+    what is
+    the same."""
     lines: list[Text] = []
     for rejected in plan.rejected:
         problems = "; ".join(render(problem) for problem in rejected.problems)
@@ -34,22 +46,26 @@ def plan_lines(plan: ResumePlan, acknowledged: Collection[str], width: int) -> l
     different = [row for row in plan.rows if not row.same or row.severity != "same"]
     same = [row for row in plan.rows if row not in different]
     if different:
-        lines += _table(different, acknowledged, width)
+        lines += _table(different, acknowledged, width, selected)
         lines.append(Text())
     return lines + _same(same, width)
 
 
-def _table(rows: Sequence[PlanRow], acknowledged: Collection[str], width: int) -> list[Text]:
+def _table(
+    rows: Sequence[PlanRow], acknowledged: Collection[str], width: int, selected: str | None
+) -> list[Text]:
     muted, text = theme.style("muted"), theme.style("text")
     key_width = min(max(len(row.key) for row in rows), 30)
     values = [_shown(value) for row in rows for value in (row.then, row.now)]
     most = (width - key_width - 10) // 2 if width < _WIDE else 22
     value_width = max(6, min(max(Text(value).cell_len for value in values), most))
-    head = f"  {pad('', key_width)}  {pad(_('THEN'), value_width)}  {pad(_('NOW'), value_width)}"
+    point = 2 if selected is not None else 0
+    head = f"{' ' * point}  {pad('', key_width)}  {pad(_('THEN'), value_width)}  {pad(_('NOW'), value_width)}"
     lines = [Text(head, muted)]
     for row in rows:
         mark, style = _mark(row, acknowledged)
         line = Text.assemble(
+            ("▸ " if row.key == selected else " " * point, theme.style("bold accent")),
             (f"{mark} ", theme.style(style)),
             (pad(clean(row.key), key_width), text),
             ("  " + pad(_shown(row.then), value_width), muted),

@@ -76,9 +76,11 @@ def test_a_plan_says_what_is_the_same(stopped: RunDirectory) -> None:
     assert {
         "step",
         "tokens",
+        "learning_rate",
         "data.fingerprint",
         "data.tokenizer",
         "train.seed",
+        "train.precision",
         "launch.processes",
         "threads",
     } <= shown
@@ -110,7 +112,11 @@ def test_a_plan_tells_what_an_override_changes(
     changed = {row.key: row for row in operations.resume_plan(stopped, None, [override]).rows if not row.same}
     assert changed[key].severity == severity
     assert changed[key].message is not None
-    assert key == "launch.processes" or set(changed) - {"train.micro_batch", "train.batch"} <= {key}
+    assert key == "launch.processes" or set(changed) - {
+        "train.micro_batch",
+        "train.batch",
+        "learning_rate",
+    } <= {key}
 
 
 def edit_complete(run: RunDirectory, **fields: object) -> None:
@@ -327,12 +333,12 @@ def test_a_branch_copies_where_links_are_impossible(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EXDEV, "cross-device link")
 
-    from runtime.launch import branching
+    from runtime.launch import linking
 
-    monkeypatch.setattr(branching.os, "link", refuse)
+    monkeypatch.setattr(linking.os, "link", refuse)
     older, *_ = steps(stopped)
     target = stopped.path.parent / "copy"
-    branching.link_tree(stopped.checkpoint(older), target)
+    linking.link_tree(stopped.checkpoint(older), target)
     own, theirs = target / "model.safetensors", stopped.checkpoint(older) / "model.safetensors"
     assert own.read_bytes() == theirs.read_bytes()
     assert own.stat().st_ino != theirs.stat().st_ino
@@ -415,3 +421,68 @@ def test_progress_counts_towards_the_new_end_from_the_start(launch_worker: Launc
     assert record.summary.progress < 0.5
     operations.stop(run)
     await_end(run)
+
+
+def test_the_plan_shows_the_last_and_the_next_learning_rate(stopped: RunDirectory) -> None:
+    plan = operations.resume_plan(stopped, None, ["train.optimizer.learning_rate=1e-5"])
+    (row,) = [row for row in plan.rows if row.key == "learning_rate"]
+    last, following = str(row.now).split(" → ")
+    assert str(row.then).startswith(f"{last} → ")
+    assert float(following) < float(last)
+    assert (row.same, row.severity) == (False, "note")
+
+
+def test_a_name_stands_for_all_rows_below_it(stopped: RunDirectory) -> None:
+    from runtime.launch.plan import accepts
+
+    assert accepts(["versions"], "versions.torch")
+    assert accepts(["versions.torch"], "versions.torch")
+    assert not accepts(["version", "versions.t", ""], "versions.torch")
+    plan = operations.resume_plan(stopped, None, ["train.seed=5", "data.holdout=0.1"])
+    assert {row.key for row in plan.unacknowledged(["data"])} == {"train.seed"}
+    with pytest.raises(PlanRefused):
+        operations.resume(stopped, None, ["train.seed=5"], acknowledge=["data"])
+
+
+def test_a_plan_says_what_it_believed_and_a_resume_reads_every_byte(stopped: RunDirectory) -> None:
+    read: list[tuple[int, int, int]] = []
+    first = operations.resume_plan(stopped, progress=lambda *facts: read.append(facts))
+    assert first.trusted is None
+    assert read[-1] == (first.step, read[-1][2], read[-1][2])
+    second = operations.resume_plan(stopped)
+    assert second.trusted is not None
+    read.clear()
+    operations.resume(stopped, by="test", progress=lambda *facts: read.append(facts))
+    assert read[-1][1] == read[-1][2] > 0
+    await_end(stopped)
+
+
+def test_a_run_ended_before_its_first_checkpoint_begins_again_at_step_0(launch_worker: Launch) -> None:
+    run = launch_worker(steps=10_000, env={"CHECKPOINT_EVERY": "100000"})
+    await_state(run, "running")
+    operations.stop(run, kill=True)
+    assert await_end(run).state == "stopped"
+    assert list_checkpoints(run) == []
+    plan = operations.resume_plan(run)
+    (row,) = [row for row in plan.rows if row.key == "step"]
+    assert (plan.step, plan.checkpoint, row.now, row.severity) == (0, None, 0, "note")
+    assert "begins again at step 0" in str(row.message)
+    operations.resume(run, by="test")
+    await_state(run, "running")
+    record = read_record(run)
+    assert record is not None
+    assert (record.attempt, record.resume) == (2, None)
+    operations.stop(run, kill=True)
+    await_end(run)
+    assert (read_json(run.attempt(2).command) or {})["resume"] is None
+
+
+def test_a_run_whose_checkpoints_were_deleted_begins_again_only_if_that_is_meant(
+    stopped: RunDirectory,
+) -> None:
+    for step in steps(stopped):
+        operations.remove_checkpoint(stopped, step)
+    with pytest.raises(PlanRefused, match="trained anew"):
+        operations.resume(stopped, by="test")
+    operations.resume(stopped, acknowledge=["step"], by="test")
+    assert await_end(stopped).state == "completed"
