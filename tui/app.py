@@ -227,6 +227,8 @@ def run_panel(
     for stream in (sys.__stdout__, sys.__stderr__):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    if sys.__stderr__ is None or not sys.__stderr__.isatty():
+        sys.__stderr__ = sys.__stdout__  # Textual draws there, and `2>file` would hide everything
     prepare_colours()
     app = HeadnodeApp(workspace, open_run=open_run, language=language, read_only=read_only, mouse=mouse)
     app.fit_terminal()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.widgets.option_list import Option
 
 from tui import describe, i18n, keymap, pages, theme
 from tui.clean import clean
@@ -23,12 +24,14 @@ class Palette(CommandPalette):
     DEFAULT_CSS = """
     Palette { background: $background 70%; align-horizontal: center; }
     Palette > Vertical {
-        margin-top: 3; width: 72; max-width: 96%; height: auto; max-height: 80%;
-        border: round $accent; background: $surface;
+        margin-top: 2; width: 72; max-width: 96%; height: auto; max-height: 80%; background: $surface;
     }
-    Palette #--input { border: none; padding: 0; height: 2; background: $surface; }
+    Palette #--input {
+        border: none; border-left: outer $accent; padding: 0; height: 2; background: $surface;
+    }
+    Palette #--results { border-left: outer $accent; }
     Palette CommandInput, Palette CommandInput:focus { background: $surface; border: none; width: 1fr; }
-    Palette CommandList { background: $surface; border: none; padding: 0 1; height: auto; max-height: 24; }
+    Palette CommandList { background: $surface; border: none; padding: 0 1; height: auto; max-height: 18; }
     Palette LoadingIndicator { display: none !important; }
     Palette SearchIcon { display: none; }
     """
@@ -37,6 +40,22 @@ class Palette(CommandPalette):
         super().__init__(
             placeholder=_("an action, page, run, profile, language or theme"), id="--command-palette"
         )
+
+    def _start_no_matches_countdown(self, search_value: str) -> None:
+        """Textual says it in English only."""
+        super()._start_no_matches_countdown(search_value)
+        if self._no_matches_timer is not None:
+            self._no_matches_timer.stop()
+        self._no_matches_timer = self.set_timer(
+            self._NO_MATCHES_COUNTDOWN, partial(self._show_no_matches, search_value)
+        )
+
+    def _show_no_matches(self, search_value: str) -> None:
+        if search_value:
+            self.query_one(CommandList).add_option(
+                Option(_("nothing of this name"), disabled=True, id=self._NO_MATCHES)
+            )
+        self._list_visible = bool(search_value)
 
 
 @dataclass(frozen=True)
