@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tui import describe
 from tui.clean import clean
 from tui.describe_causes import CAUSE_WORDS
-from tui.format import count, duration, size
+from tui.format import count, duration, percent, size
 from tui.i18n import _, ngettext, render
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ def diagnosis(record: RunRecord, now: float | None = None) -> Diagnosis | None:
         return _restarting(record, restart, now)
     if record.active and record.reason == "hang":
         return _of(record, record.evidence, _("It hangs"), "warning")
+    share = record.evidence.get("data_wait")
+    if record.state == "running" and isinstance(share, int | float):
+        what = _("It waits for data {share} of the time").format(share=percent(share))
+        advice = _("More loader workers, a faster disk, or data that is nearer would make it faster.")
+        return Diagnosis(what, (), (advice,), None, "warning")
     if record.state in {"failed", "lost", "unkillable"}:
         return _of(record, record.evidence, "", "failed")
     if record.reason == "preempted":

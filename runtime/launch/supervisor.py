@@ -20,6 +20,7 @@ from pathlib import Path
 from runtime.launch.agent import become_subreaper
 from runtime.launch.attempts import read_command
 from runtime.launch.chronicle import Chronicle, EpochLost, say
+from runtime.launch.data_watch import DataWatch
 from runtime.launch.evidence import Evidence
 from runtime.launch.executor import Executor
 from runtime.launch.exit_codes import FAILED, HELD
@@ -89,6 +90,7 @@ class Supervisor:
         )
         self._chronicle.listener = self._notifier.heard
         self._pace = PaceWriter()
+        self._data = DataWatch()
         self._next_summary = 0.0
         self._complaint = ""
         self._poller = select.poll()
@@ -172,6 +174,7 @@ class Supervisor:
             self._pace.keep(self._chronicle.run.attempt(record.attempt), record.attempt, self._gatherer.pace)
             phase, step = self._gatherer.heartbeat_of(0)
             self._chronicle.change(summary=self._summary.poll(phase, step))
+            self._note_starvation()
             agent = self._engine.agent_identity if evidence.started else None
             self._leasing.keep(
                 evidence.now, [*self._gatherer.rank_identities().values(), *([agent] if agent else [])]
@@ -179,6 +182,13 @@ class Supervisor:
             checkpoint = self._summary.summary.checkpoint
             self._executor.settle_saves(checkpoint["step"] if checkpoint is not None else None)
         self._chronicle.flush()
+
+    def _note_starvation(self) -> None:
+        record = self._chronicle.record
+        share = self._data.look(record.summary)
+        if record.state == "running" and record.evidence.get("data_wait") != share:
+            rest = {name: value for name, value in record.evidence.items() if name != "data_wait"}
+            self._chronicle.change(evidence=rest if share is None else {**rest, "data_wait": share})
 
 
 def main(arguments: list[str] | None = None) -> int:
