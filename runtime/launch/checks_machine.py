@@ -13,12 +13,11 @@ from runtime.launch.attempts import cores
 from runtime.launch.checks_devices import device_checks
 from runtime.launch.command import threads
 from runtime.launch.devices import gpu_count
+from runtime.launch.leftovers import Leftover, find
 from runtime.launch.preflight import Check
-from runtime.launch.processes import marked_processes
 from runtime.launch.session import session_rules
 from runtime.messages import N_, Message, UsageError
 from runtime.run.layout import RunDirectory
-from runtime.run.record import read_record
 from runtime.run.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def machine_checks(profile: Profile, workspace: Workspace, resume: RunDirectory 
     yield from _memory(profile, estimate)
     yield _cores(profile)
     yield _session()
-    yield from _leftovers(workspace, resume)
+    yield from _leftovers(resume)
 
 
 def _estimate(profile: Profile) -> Estimate | None:
@@ -181,14 +180,21 @@ def _session() -> Check:
     )
 
 
-def _leftovers(workspace: Workspace, resume: RunDirectory | None) -> Iterator[Check]:
+def _leftovers(resume: RunDirectory | None) -> Iterator[Check]:
     """Processes of runs that are over take memory, and a GPU's too, from the next."""
-    for run_id, pids in marked_processes().items():
-        run = RunDirectory(workspace.logs / run_id)
-        record = read_record(run) if run_id and (resume is None or run != resume) else None
-        if record is None or record.active or os.getpid() in pids:
-            continue
-        values = {"run": run_id, "pids": ", ".join(map(str, pids))}
-        fix = Message(N_("end them: kill {pids}"), {"pids": " ".join(map(str, pids))})
-        message = Message(N_("processes of {run}, which is over, are still there: {pids}"), values)
+    by_run: dict[str, list[Leftover]] = {}
+    for leftover in find():
+        if resume is None or leftover.path != str(resume.path):
+            by_run.setdefault(leftover.run_id, []).append(leftover)
+    for run_id, found in by_run.items():
+        pids = ", ".join(str(leftover.identity.pid) for leftover in found)
+        memory = sum(leftover.memory for leftover in found)
+        values = {"run": run_id, "pids": pids, "memory": f"{memory / GIB:.1f}"}
+        fix = Message(N_("headnode leftovers --clean ends them"))
+        if memory:
+            message = Message(
+                N_("processes of {run}, which is over, hold {memory} GiB of GPU memory: {pids}"), values
+            )
+        else:
+            message = Message(N_("processes of {run}, which is over, are still there: {pids}"), values)
         yield Check("leftovers", "warn", message, fix)

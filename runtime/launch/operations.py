@@ -30,6 +30,7 @@ __all__ = [
     "adopt",
     "branch",
     "launch",
+    "prioritize",
     "remove_checkpoint",
     "remove_run",
     "resume",
@@ -107,6 +108,18 @@ def save(run: RunDirectory, *, by: str = "cli") -> str:
         )
     adopt_run(run)
     return request(run, "save", {}, by=by)
+
+
+def prioritize(run: RunDirectory, priority: int, *, by: str = "cli") -> str:
+    """Asks a run that waits for devices to take its place in the queue by `priority`, larger first; returns
+    the request's id. Raises UsageError for a run that isn't waiting."""
+    record = _require_active(run)
+    if record.state != "queued":
+        raise UsageError(
+            N_("{run} isn't waiting in the queue: it is {state}"), run=run.run_id, state=record.state
+        )
+    adopt_run(run)
+    return request(run, "priority", {"priority": priority}, by=by)
 
 
 def _require_active(run: RunDirectory) -> RunRecord:

@@ -60,17 +60,6 @@ def run_processes(run_id: str) -> list[Identity]:
     return [identity for identity in found if identity is not None]
 
 
-def marked_processes() -> dict[str, list[int]]:
-    """Every run of which a process is found on this machine, whatever its workspace: run id → pids."""
-    found: dict[str, list[int]] = {}
-    for pid in all_pids():
-        for entry in environment_bytes(pid).split(b"\0"):
-            name, _, value = entry.partition(b"=")
-            if name == RUN_VARIABLE.encode() and value:
-                found.setdefault(os.fsdecode(value), []).append(pid)
-    return found
-
-
 def verify_gone(run_id: str) -> bool:
     """Whether no process of the run is left. Two scans, since a child can be born behind the back of a
     single one."""

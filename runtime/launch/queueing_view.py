@@ -44,10 +44,14 @@ def waiting_for(wants: Wants, ahead: int) -> Message:
 
 def waiting_of(queue: Mapping[str, Any] | None) -> Message | None:
     """The same from a run's record (`RunRecord.queue`); None where it isn't waiting."""
-    wants = Wants.from_json((queue or {}).get("wants"))
-    if queue is None or wants is None:
+    if queue is None:
         return None
-    ahead = queue.get("ahead")
+    wants = Wants.from_json({**queue, "count": queue.get("wants")})
+    if wants is None:
+        return None
+    ahead, problem = queue.get("ahead"), queue.get("problem")
+    if isinstance(problem, str):
+        return Message(N_("{waits} ({problem})"), {"waits": waiting_for(wants, 0), "problem": problem})
     return waiting_for(wants, ahead if isinstance(ahead, int) else 0)
 
 

@@ -14,19 +14,17 @@ MEMORY_PATIENCE = 10.0
 """Seconds that the driver has to free the memory of processes that are gone, before it is told to a
 person."""
 
-UNVERIFIED_EVENT = "unverified"
-
 
 def start_or_wait(queue: QueueEvidence | None) -> list[Action]:
     """Start, for who has all it wants; else take it if it is this run's turn; else wait."""
     if queue is None or queue.leased:
         return [Start()]
+    if not queue.known:
+        return []  # a look at the devices is under way
     decision = decide(queue.me, queue.others, queue.devices)
-    if decision.choice is not None and queue.known:
+    if decision.choice is not None and queue.problem is None:
         return [Acquire(decision.choice)]
     problem = decision.missing or queue.problem
-    if decision.choice is not None and problem is None:
-        return []  # the next look at the devices decides, in a moment
     return [Wait(queue.me, decision.ahead, str(problem) if problem is not None else None)]
 
 

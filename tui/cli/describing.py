@@ -12,7 +12,7 @@ from tui.clean import clean
 from tui.cli.output import Segment, join
 from tui.cli.text import wrap
 from tui.format import DASH, count, duration, loss, percent, rate, short_count, size
-from tui.i18n import _
+from tui.i18n import _, render
 
 if TYPE_CHECKING:
     from runtime.run.record import RunRecord
@@ -54,6 +54,8 @@ def time_left(record: RunRecord) -> str:
 def progress_line(record: RunRecord) -> str:
     """What a run does now, with rate and time left, in one line."""
     summary = record.summary
+    if record.state == "queued":
+        return waits(record)
     if record.state not in ("starting", "running", "stopping"):
         return describe.word(record.state)
     doing = describe.phase(summary.phase)
@@ -72,6 +74,17 @@ def progress_line(record: RunRecord) -> str:
             "" if left is None or not summary.step else _("{time} left").format(time=duration(left)),
         ]
     )
+
+
+def waits(record: RunRecord) -> str:
+    """`queued: waits for 2 GPUs, 1 ahead`."""
+    from runtime.launch.queueing_view import waiting_of
+
+    message = waiting_of(record.queue)
+    word = describe.word(record.state)
+    if message is None:
+        return word
+    return _("{state}: {waits}").format(state=word, waits=render(message))
 
 
 def preparation(report: Mapping[str, Any]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from tui.cli import following
+from tui.cli import describing, following
 from tui.cli.parser import Parser, add_common
 from tui.cli.profiles import add_profile, load_profile, show_checks
 from tui.i18n import _
@@ -12,7 +13,11 @@ from tui.i18n import _
 if TYPE_CHECKING:
     from runtime.profile import Profile
     from runtime.run.layout import RunDirectory
+    from runtime.run.record import RunRecord
     from tui.cli.context import Context
+
+_DECIDED_SECONDS = 2.0
+_POLL_SECONDS = 0.02
 
 
 def launch_arguments(parser: Parser) -> None:
@@ -56,6 +61,19 @@ def warn(context: Context, profile: Profile) -> None:
     show_checks(context.err, [check for check in checks if check.status == "warn"])
 
 
+def decided(run: RunDirectory) -> RunRecord | None:
+    """The record once the supervisor has found out whether the run starts or waits: a moment later."""
+    from runtime.run.record import read_record
+
+    end = time.monotonic() + _DECIDED_SECONDS
+    while True:
+        record = read_record(run)
+        pending = record is not None and record.state == "starting" and record.started is None
+        if not pending or time.monotonic() >= end:
+            return record
+        time.sleep(_POLL_SECONDS)
+
+
 def report_started(context: Context, run: RunDirectory) -> int:
     """Prints the run's id, then waits if that was asked for.
 
@@ -66,6 +84,9 @@ def report_started(context: Context, run: RunDirectory) -> int:
         context.out.line(run.run_id)
         context.out.flush()
     if not options.wait:
+        record = decided(run)
+        if record is not None and record.state == "queued":
+            context.err.line(describing.waits(record))
         if options.json:
             context.out.json({"run_id": run.run_id, "path": str(run.path)})
         elif context.out.terminal:

@@ -142,10 +142,12 @@ def test_the_exact_command_line_and_names_of_variables(
 def test_processes_of_a_run_that_is_over_are_told(launch: Launch, workspace: Workspace, text: Path) -> None:
     run = launch("true")
     await_end(run)
-    left = subprocess.Popen(["sleep", "60"], env={**os.environ, "HEADNODE_RUN": run.run_id})
+    left = subprocess.Popen(
+        ["sleep", "60"], env={**os.environ, "HEADNODE_RUN": run.run_id, "HEADNODE_RUN_DIR": str(run.path)}
+    )
     try:
         check = next(check for check in preflight(training(), workspace) if check.name == "leftovers")
-        assert (check.status, str(left.pid) in str(check.fix)) == ("warn", True)
+        assert (check.status, str(left.pid) in str(check.message)) == ("warn", True)
     finally:
         left.kill()
         left.wait()
