@@ -152,7 +152,6 @@ class CheckpointSaver:
         files: list[dict[str, Any]] = []
 
         def write() -> list[dict[str, Any]]:
-            fault_point("checkpoint:checked", facts.step)
             self._write_tensors(staged, working)
             fault_point("checkpoint:tensors", facts.step)
             _write_json(randoms, working / random_name(self._strategy.rank))
@@ -166,7 +165,7 @@ class CheckpointSaver:
                 self._publish(working, facts, files)
             return []
 
-        for stage in (lambda: self._check(staged), write, publish):
+        for stage in (lambda: self._check(staged, facts.step), write, publish):
             done, problem = self._on_all_ranks(stage)
             files += done
             if problem is not None:
@@ -195,9 +194,10 @@ class CheckpointSaver:
         problems = [_Problem(**answer["problem"]) for answer in answers if answer["problem"]]
         return [item for answer in answers for item in answer["done"]], problems[0] if problems else None
 
-    def _check(self, staged: State) -> list[dict[str, Any]]:
+    def _check(self, staged: State, step: int) -> list[dict[str, Any]]:
         if names := non_finite_names(staged):
             raise NonFiniteState(names)
+        fault_point("checkpoint:checked", step)
         return []
 
     def _write_tensors(self, staged: State, working: Path) -> None:

@@ -47,7 +47,7 @@ class Window:
 
     def __init__(self, size: int, sigma: float, *, logarithmic: bool = False) -> None:
         self._values: deque[float] = deque(maxlen=size)
-        self._needed = max(MINIMUM, size // 2)
+        self._needed = min(size, max(MINIMUM, size // 2))
         self._sigma, self._logarithmic = sigma, logarithmic
 
     def limit(self) -> float:

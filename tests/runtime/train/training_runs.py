@@ -108,8 +108,15 @@ class TrainingRun:
         self.processes = [self._spawn(rank, world_size, env or {}) for rank in range(world_size)]
 
     def _spawn(self, rank: int, world_size: int, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        environment = {
-            **os.environ,
+        environment = os.environ | self.environment(rank, world_size, env)
+        with self.files.log(rank).open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "runtime.jobs"], env=environment, stdout=log, stderr=log
+            )
+
+    def environment(self, rank: int, world_size: int, env: Mapping[str, str]) -> dict[str, str]:
+        """What the agent gives a rank, and `env`."""
+        return {
             "HEADNODE_RUN": self.directory.run_id,
             "HEADNODE_RUN_DIR": str(self.directory.path),
             "HEADNODE_ATTEMPT": str(self.attempt),
@@ -125,10 +132,6 @@ class TrainingRun:
             "PYTHONUNBUFFERED": "1",
             **env,
         }
-        with self.files.log(rank).open("wb") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "runtime.jobs"], env=environment, stdout=log, stderr=log
-            )
 
     def wait(self) -> list[int]:
         """The ranks' exit codes; when one was killed the others are, as the agent would."""
