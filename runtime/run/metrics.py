@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
@@ -72,6 +73,8 @@ class _Logger:
         self._heart_path = directory / "attempts" / str(attempt) / f"heartbeat-{rank}"
         self._heart: HeartbeatWriter | None = None
         self._complained = False
+        if self._beats:
+            _answer_for_stacks()
 
     def log(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
         """Writes and beats; a disk that refuses is told once, as a curve with a hole is no reason to end a
@@ -94,6 +97,18 @@ class _Logger:
 
             self._heart = HeartbeatWriter(self._heart_path, Identity.current())
         self._heart.beat("step", int(step))
+
+
+def _answer_for_stacks() -> None:
+    """A program that logs is watched, and where it hangs its stack is asked for by SIGUSR1 (`launch.stacks`).
+    One
+    that has other plans with that signal keeps them."""
+    import faulthandler
+    import signal
+
+    if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
+        with suppress(AttributeError, ValueError, OSError, RuntimeError):  # no file descriptor on its stderr
+            faulthandler.register(signal.SIGUSR1, all_threads=True)
 
 
 def _is_command(directory: Path) -> bool:
