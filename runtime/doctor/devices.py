@@ -119,7 +119,7 @@ def _links(devices: Sequence[DeviceSample]) -> Iterator[Check]:
             "width": first.pcie_width,
             "links": first.nvlinks or 0,
         }
-        text = N_("PCIe {generation} ×{width}, {links} NVLinks each")
+        text = N_("PCIe {generation}.0 ×{width}, {links} NVLinks each")
         yield Check("links", title, "ok", Message(text, values), data=data)
 
 

@@ -29,7 +29,7 @@ _LOOK_SECONDS = 5
 _DRAW_SECONDS = 4
 """Between two drawings of the chart: over SSH each one sends most of its lines again."""
 _TALL = 32
-_WIDE = 110
+_WIDE, _WIDEST = 110, 170
 
 
 class GpusPage(Page):
@@ -50,6 +50,7 @@ class GpusPage(Page):
     GpusPage.-tall #processes { display: block; }
     GpusPage.-wide #below { layout: horizontal; }
     GpusPage.-wide #side { height: 1fr; width: 60; }
+    GpusPage.-widest #side { width: 84; }
     GpusPage.-wide #facts { max-height: 12; }
     GpusPage.-wide #processes { height: 1fr; display: block; }
     """
@@ -95,6 +96,7 @@ class GpusPage(Page):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= _WIDE, "-wide")
+        self.set_class(event.size.width >= _WIDEST, "-widest")
         self.set_class(event.size.height >= _TALL, "-tall")
         self.call_after_refresh(self._show)
 
@@ -177,7 +179,7 @@ class GpusPage(Page):
         for each in (gpu, *gpu.instances):
             for process in each.processes or ():
                 memory = "" if process.memory_used is None else f"{process.memory_used / 2**30:.1f}"
-                run = describe.short_id(process.run) if process.run else _("no run of this panel's")
+                run = describe.short_id(process.run) if process.run else _("foreign")
                 cells = (
                     Text(str(process.pid), text),
                     Text(process.user, muted),

@@ -113,7 +113,8 @@ def _measurement_cells(state: MeasurementState) -> tuple[Text, ...]:
 def check_lines(check: Check, width: int) -> list[Text]:
     """What was found, in full, and the fix."""
     glyph, style = GLYPHS[check.status]
-    head = f"{glyph} {clean(render(check.title))}: {_(STATUS_WORDS[check.status])}"
+    words = {"title": clean(render(check.title)), "status": _(STATUS_WORDS[check.status])}
+    head = f"{glyph} " + _("{title}: {status}").format(**words)
     lines = [Text(truncate(head, width), theme.style(f"bold {style}"))]
     lines += wrapped(clean(render(check.message)), theme.style("text"), width)
     if check.fix is not None:

@@ -131,9 +131,9 @@ def _links(gpu: Gpu) -> list[Fact]:
         most = (gpu.max_pcie_generation or gpu.pcie_generation, gpu.max_pcie_width or gpu.pcie_width)
         # An idle board lowers its generation to save power; lanes it never gives up.
         narrow = gpu.pcie_width < most[1]
-        of = _(" of {generation} ×{width}").format(generation=most[0], width=most[1])
+        of = _(" of {generation}.0 ×{width}").format(generation=most[0], width=most[1])
         shown = of if (gpu.pcie_generation, gpu.pcie_width) != most else ""
-        text = f"{gpu.pcie_generation} ×{gpu.pcie_width}{shown}{_rates(gpu.pcie_received, gpu.pcie_sent)}"
+        text = f"{gpu.pcie_generation}.0 ×{gpu.pcie_width}{shown}{_rates(gpu.pcie_received, gpu.pcie_sent)}"
         facts.append(("PCIe", text, "warning" if narrow else "text"))
     elif gpu.pcie_received is not None:
         facts.append(("PCIe", _rates(gpu.pcie_received, gpu.pcie_sent).strip(), "text"))
