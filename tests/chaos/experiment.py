@@ -184,9 +184,11 @@ def _hold(fault: Fault, world: World, run: RunDirectory, record: RunRecord) -> l
 def _differences(found: Twin, twin: Twin) -> list[str]:
     wrong = []
     for name, curve in twin.curves.items():
-        if dict(found.curves[name]) != dict(curve):
-            steps = [step for step in curve if found.curves[name].get(step) != curve[step]]
-            wrong.append(f"{name} differs from the undisturbed twin's from step {min(steps, default=0)} on")
+        # As text, which tells every number apart, and in which NaN equals NaN.
+        ours, theirs = ({s: repr(v) for s, v in values.items()} for values in (found.curves[name], curve))
+        steps = sorted(step for step in ours.keys() | theirs.keys() if ours.get(step) != theirs.get(step))
+        if steps:
+            wrong.append(f"{name} differs from the undisturbed twin's at steps {steps}")
     if dict(found.tensors) != dict(twin.tensors):
         wrong.append(f"the tensors of step {STEPS} differ from the undisturbed twin's")
     return wrong
