@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tui.widgets import log_scan
-from tui.widgets.log_search import Needle, next_error, search
+from tui.widgets.log_search import Needle, Pattern, SearchError, needle_of, next_error, search
+from tui.widgets.log_text import read_line
 
 
 @pytest.fixture
@@ -96,3 +97,54 @@ def test_an_error_in_a_last_line_without_newline_is_found(tmp_path: Path) -> Non
 def test_a_missing_file_is_an_error_that_can_be_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         search(tmp_path / "none", Needle("x"), 0)
+
+
+def test_a_regular_expression_is_found_both_ways(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"step 1 loss 2.5\nstep 2 loss 31.0\nstep 3 loss 2.25\n")
+    pattern = Pattern(r"loss \d\.\d+$")
+    assert search(path, pattern, 0) == 7
+    assert pattern.matched == "loss 2.5"
+    assert search(path, pattern, 8) == 40
+    assert search(path, pattern, 40, forwards=False) == 7
+    assert search(path, Pattern("LOSS"), 0) is None
+    assert search(path, Pattern("STEP 2|step 2"), 0) == 16
+
+
+def test_what_is_no_regular_expression_is_said_before_anything_is_read() -> None:
+    with pytest.raises(SearchError, match="not a regular expression"):
+        needle_of("re:(")
+    assert isinstance(needle_of("re: a+"), Pattern)
+    assert isinstance(needle_of("a+"), Needle)
+
+
+def test_an_expression_that_takes_for_ever_is_ended_with_its_process(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"a" * 60 + b"!\n")
+    asked: list[int] = []
+
+    def stopped() -> bool:
+        asked.append(1)
+        return len(asked) > 5
+
+    assert search(path, Pattern("(a+)+$"), 0, stopped=stopped) is None
+    assert len(asked) == 6
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("0 errors", ""),
+        ("errors: 0, warnings: 3", ""),
+        ("finished without errors", ""),
+        ("NCCL INFO Channel 00 error reporting", ""),
+        ("ignore_errors: true", ""),
+        ("RuntimeError: it broke", "error"),
+        ("NCCL WARN Cuda failure 2 'out of memory'", "error"),
+        ("no exception before, then ValueError: x", "error"),
+        ("Killed", "error"),
+        ("/usr/bin/python: error: unrecognised", "error"),
+    ],
+)
+def test_what_speaks_of_errors_only_to_deny_them_is_none(line: str, level: str) -> None:
+    assert read_line(line.encode()).level == level

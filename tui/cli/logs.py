@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.messages import N_, UsageError
 from tui.clean import clean
 from tui.cli.following import POLL_SECONDS, detaching
+from tui.cli.log_source import BLOCK, Source, readable
 from tui.cli.parser import Parser, add_common, add_run
 from tui.cli.progress import Progress
 from tui.i18n import _
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from runtime.run.layout import RunDirectory
     from tui.cli.context import Context
 
-_BLOCK = 1 << 16
 _FOLLOWED_LINES = 20
 
 
@@ -37,6 +37,8 @@ def logs_arguments(parser: Parser) -> None:
             ("headnode logs last --rank all", _("all ranks, one after the other; with -f as they come")),
             ("headnode logs last --attempt 1 --raw > log", _("the first attempt's log, byte for byte")),
             ("headnode logs last --supervisor", _("what the run's supervisor has to say")),
+            ("headnode logs last --all --since 10m", _("ranks, agent and supervisor, merged by time")),
+            ("headnode logs last --all --grep 'error|nccl'", _("only lines that match")),
         ],
     )
     add_run(parser)
@@ -51,6 +53,17 @@ def logs_arguments(parser: Parser) -> None:
         "--attempt", type=_whole_number, metavar="N", help=_("which attempt; the latest unless said")
     )
     parser.add_argument("--supervisor", action="store_true", help=_("the supervisor's log instead"))
+    parser.add_argument(
+        "--all", action="store_true", help=_("ranks, agent and supervisor as one, in the order of time")
+    )
+    parser.add_argument(
+        "--grep", metavar="PATTERN", help=_("only lines in which this regular expression is found")
+    )
+    parser.add_argument(
+        "--since",
+        metavar="WHEN",
+        help=_("only what came since: 30m, 2h, 14:32, or '2026-11-24 14:32'; to the second where noted"),
+    )
     parser.add_argument("--raw", action="store_true", help=_("bytes as they are, into a file or a pipe only"))
     add_common(parser, json=_("print one JSON object a line: attempt, rank, line"))
 
@@ -68,6 +81,17 @@ def logs(context: Context) -> int:
         raise UsageError(
             N_("--raw goes into a file or a pipe, and without -f or --json: it is not safe on a terminal")
         )
+    if options.raw and (options.all or options.grep or options.since):
+        raise UsageError(N_("--raw gives a log as it is: without --all, --grep and --since"))
+    context.options.wanted = _pattern(options.grep)
+    context.options.moment = _moment(options.since)
+    if options.all:
+        from tui.cli.logs_merged import print_all
+
+        if options.supervisor or options.rank != "0":
+            raise UsageError(N_("--all stands for every log: without --rank and --supervisor"))
+        print_all(context, run, _attempt(options.attempt, run), _FOLLOWED_LINES)
+        return 0
     files = _files(context, run)
     for source in files:
         context.readable(source.path)
@@ -77,7 +101,7 @@ def logs(context: Context) -> int:
         return 0
     if not options.follow:
         for source in files:
-            for line in source.read(options.lines):
+            for line in source.read(options.lines, options.moment):
                 _print(context, source, line)
         return 0
     with detaching(context.err, run, lambda: context.record(run).active):
@@ -85,26 +109,35 @@ def logs(context: Context) -> int:
     return 0
 
 
-class Source:
-    """One log file: where it lies, and whose it is."""
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    """The expression that lines must match; without capitals in any case."""
+    if text is None:
+        return None
+    try:
+        return re.compile(text, re.IGNORECASE if text == text.lower() else 0)
+    except (re.error, OverflowError) as error:
+        raise UsageError(
+            N_("--grep {text} is no regular expression: {error}"), text=repr(text), error=str(error)
+        ) from error
 
-    def __init__(self, path: Path, attempt: int | None, rank: int | None, prefix: str = "") -> None:
-        from runtime.run.tail import LineTail
 
-        self.path = path
-        self.attempt = attempt
-        self.rank = rank
-        self.prefix = prefix
-        self.tail = LineTail(path)
+def _moment(text: str | None) -> float | None:
+    from tui.cli.logs_merged import moment_of
 
-    def read(self, last: int | None) -> Iterator[bytes]:
-        """What is there now, a half line at the end included; `last`: only so many lines."""
-        if last is not None:
-            self.tail.offset = last_lines_offset(self.path, last)
-        while lines := self.tail.poll(_BLOCK * 16):
-            yield from lines
-        if self.tail.partial:
-            yield self.tail.partial
+    return None if text is None else moment_of(text, time.time())
+
+
+def _attempt(wanted: int | None, run: RunDirectory) -> int | None:
+    """The attempt that is meant, None where there is none yet. Raises UsageError for one that isn't there."""
+    attempts = run.attempt_numbers()
+    if wanted is not None and wanted not in attempts:
+        raise UsageError(
+            N_("{run} has no attempt {attempt}; it has {attempts}"),
+            run=run.run_id,
+            attempt=wanted,
+            attempts=", ".join(map(str, attempts)) or "0",
+        )
+    return wanted if wanted is not None else attempts[-1] if attempts else None
 
 
 def _files(context: Context, run: RunDirectory) -> list[Source]:
@@ -112,17 +145,9 @@ def _files(context: Context, run: RunDirectory) -> list[Source]:
     options = context.options
     if options.supervisor:
         return [Source(run.supervisor_log, None, None)]
-    attempts = run.attempt_numbers()
-    if options.attempt is not None and options.attempt not in attempts:
-        raise UsageError(
-            N_("{run} has no attempt {attempt}; it has {attempts}"),
-            run=run.run_id,
-            attempt=options.attempt,
-            attempts=", ".join(map(str, attempts)) or "0",
-        )
-    if not attempts:
+    number = _attempt(options.attempt, run)
+    if number is None:
         return []
-    number = attempts[-1] if options.attempt is None else options.attempt
     ranks = run.attempt(number).log_ranks()
     if options.rank != "all":
         if not options.rank.isdecimal():
@@ -136,18 +161,18 @@ def _files(context: Context, run: RunDirectory) -> list[Source]:
                 ranks=f"0–{ranks[-1]}" if len(ranks) > 1 else "0",
             )
         ranks = [wanted]
-    several = len(ranks) > 1
+    several, files = len(ranks) > 1, run.attempt(number)
     return [
-        Source(run.attempt(number).log(rank), number, rank, f"[{rank}] " if several else "") for rank in ranks
+        Source(files.log(rank), number, rank, f"[{rank}] " if several else "", files.times(rank))
+        for rank in ranks
     ]
 
 
 def _follow(context: Context, run: RunDirectory, sources: list[Source]) -> None:
     options = context.options
     for source in sources:
-        source.tail.offset = last_lines_offset(
-            source.path, _FOLLOWED_LINES if options.lines is None else options.lines
-        )
+        unsaid = options.lines is None and options.moment is None
+        source.start(_FOLLOWED_LINES if unsaid else options.lines, options.moment)
     with Progress(context.out) as bar:
         while True:
             over = not context.record(run).active
@@ -171,7 +196,7 @@ def _print_new(context: Context, source: Source, bar: Progress, *, last: bool) -
         bar.clear()
         _print(context, source, partial)
     elif partial and context.out.terminal and not context.options.json:
-        bar.update(source.prefix + readable(partial[-_BLOCK:]))  # a progress bar that redraws its line
+        bar.update(source.prefix + readable(partial[-BLOCK:]))  # a progress bar that redraws its line
 
 
 def _next_attempt(context: Context, run: RunDirectory, sources: list[Source]) -> list[Source]:
@@ -195,43 +220,12 @@ def _next_attempt(context: Context, run: RunDirectory, sources: list[Source]) ->
 
 def _print(context: Context, source: Source, line: bytes) -> None:
     text = readable(line)
+    if context.options.wanted is not None and not context.options.wanted.search(text):
+        return
     if context.options.json:
         context.out.json_line({"attempt": source.attempt, "rank": source.rank, "line": text})
     else:
         context.out.line((source.prefix, "dim"), text)
-
-
-def readable(line: bytes) -> str:
-    """A log line as a terminal would have left it, without what it would have acted on.
-
-    Carriage returns overwrite the line (progress bars), so the last state counts.
-    """
-    text = line.decode("utf-8", "replace").rstrip("\r\n")
-    return clean(next((part for part in reversed(text.split("\r")) if part.strip()), ""))
-
-
-def last_lines_offset(path: Path, lines: int) -> int:
-    """Where the last `lines` lines of a file begin, in bytes; read backwards, so that size doesn't matter."""
-    try:
-        with path.open("rb") as file:
-            end = file.seek(0, 2)
-            if lines == 0 or end == 0:
-                return end
-            position, missing = end, lines
-            while position > 0:
-                start = max(0, position - _BLOCK)
-                file.seek(start)
-                block = file.read(position - start)
-                search_to = len(block) - 1 if position == end and block.endswith(b"\n") else len(block)
-                while (found := block.rfind(b"\n", 0, search_to)) >= 0:
-                    missing -= 1
-                    if missing == 0:
-                        return start + found + 1
-                    search_to = found
-                position = start
-            return 0
-    except FileNotFoundError:
-        return 0
 
 
 def _copy(path: Path) -> None:

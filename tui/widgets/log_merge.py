@@ -136,10 +136,13 @@ class MergedLog:
         """Whether of any log nothing tells when its lines came."""
         return any(not source.exact and source.covered for source in self._sources)
 
-    def poll(self) -> Change:
-        """What has happened since: at most once in half a second, for times are noted once a second."""
+    def poll(self, at_once: bool = False) -> Change:
+        """What has happened since: at most once in half a second, for times are noted once a second.
+
+        `at_once`: all that is there counts now, whether it was noted or not.
+        """
         now = self._now()
-        if abs(now - self._polled) < 0.5:
+        if abs(now - self._polled) < 0.5 and not at_once:
             return "same"
         self._polled = now
         existed, entries = self.exists, []
@@ -148,12 +151,12 @@ class MergedLog:
             if change == "missing" or (change == "replaced" and source.covered):
                 self.load()
                 return "replaced"
-            entries += [(moment, number, end) for moment, end in self._news(source, now)]
+            entries += [(moment, number, end) for moment, end in self._news(source, now, at_once)]
         self.exists = any(source.file.exists for source in self._sources)
         grown = self._add(sorted(entries))
         return "replaced" if self.exists and not existed else "grown" if grown else "same"
 
-    def _news(self, source: _Source, now: float) -> list[Entry]:
+    def _news(self, source: _Source, now: float, at_once: bool) -> list[Entry]:
         """What was noted since; what nobody notes came now."""
         size, times = source.file.size, source.part.times
         if size <= source.covered:
@@ -163,9 +166,12 @@ class MergedLog:
         if found:
             source.records = _records(times)
             source.grown_at = 0.0
-            return [(moment, min(end, size)) for moment, end in found]
+            return [
+                *((moment, min(end, size)) for moment, end in found),
+                *([(max(now, found[-1][0]), size)] if at_once else []),
+            ]
         source.grown_at = source.grown_at or now
-        if source.records and now - source.grown_at < _PATIENCE:
+        if times is not None and now - source.grown_at < _PATIENCE and not at_once:
             return []
         source.grown_at = 0.0
         return [(now, size)]

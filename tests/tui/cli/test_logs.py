@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.cli.logs import last_lines_offset
+from tui.cli.log_source import last_lines_offset
 
 from .conftest import CommandLine
 from .runs import add_log
