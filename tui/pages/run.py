@@ -128,10 +128,10 @@ class RunPage(Page):
         summary = record.summary
         tokens = summary.tokens / summary.step if summary.tokens and summary.step else None
         if self._source is None or (self._source == (None,) and tokens is not None):
-            from runtime.run.metrics_reader import MetricsReader
+            from tui.widgets.chart_parent import source_of
 
             self._source = (tokens,)
-            self.query_one(ChartGrid).set_source(MetricsReader(view.directory.metrics), tokens)
+            self.query_one(ChartGrid).set_source(source_of(view.directory, record), tokens)
         self.query_one(ChartGrid).every = view.curve_seconds
         self.query_one(ChartGrid).show_when_empty(overview.no_curves(record))
         self._show_log(view, record)

@@ -24,6 +24,7 @@ from tui.plotting.figure import (
     View,
     draw,
 )
+from tui.plotting.inspection import Inspection
 from tui.plotting.labels import nice
 from tui.plotting.trace import Drawn, Reading, SeriesLike, Trace
 
@@ -35,12 +36,11 @@ _UNITS: dict[Axis, Unit] = {"step": "count", "tokens": "count", "elapsed": "elap
 LINES = 10
 """So many lines have a colour of their own."""
 _DASHES = (None, (6, 2), (3, 3), (2, 4), (1, 2), (8, 4), (5, 1), (4, 4), (2, 2), (1, 5))
+_PARENT_DASH = (1, 2)
 _NARROWEST = 4.0
-_REACH = 100
-"""A line that ends less than this part of the view before the cursor is still read there."""
 
 
-class ChartModel:
+class ChartModel(Inspection):
     """What a chart shows. Methods that a key calls return True if they changed something."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class ChartModel:
         if [(d.role, d.label, d.mark) for d in drawn] != [(t.role, t.label, t.mark) for t in self.traces]:
             self.traces = [Trace(d.role, d.label, d.mark) for d in drawn]
             changed = True
-        start = self._start([d.series for d in drawn])
+        start = self._start([d.series for d in drawn if d.role != "parent"])
         for trace, each in zip(self.traces, drawn, strict=True):
             trace.tokens_per_step, trace.origin = each.tokens_per_step, each.origin
             x = self._positions(each.series, start, trace)
@@ -84,7 +84,7 @@ class ChartModel:
 
     def elapsed(self, time: float) -> float:
         """Seconds from the start of the series to an instant."""
-        return time - self._start([trace.series for trace in self.traces if trace.series is not None])
+        return time - self._start(self._own)
 
     def _positions(self, series: SeriesLike, start: float, trace: Trace) -> Positions:
         if self.axis == "clock":
@@ -101,7 +101,7 @@ class ChartModel:
 
     def _reposition(self) -> None:
         """Gives all traces new positions after the axis has changed."""
-        start = self._start([trace.series for trace in self.traces if trace.series is not None])
+        start = self._start(self._own)
         for trace in self.traces:
             if trace.series is not None:
                 trace.move(self._positions(trace.series, start, trace), self.weight)
@@ -126,10 +126,20 @@ class ChartModel:
         first = max(self._looked_until - 1, 0)
         changes = np.flatnonzero(attempts[first + 1 :] != attempts[first:-1]) + first + 1
         if len(changes):
-            start = self._start([t.series for t in self.traces if t.series is not None])
+            start = self._start(self._own)
             x = self._positions(trace.series, start, trace)
             self._starts += [(float(x[index]), int(attempts[index])) for index in changes]
         self._looked_at, self._looked_until = looked_at, len(attempts)
+
+    @property
+    def _own(self) -> list[SeriesLike]:
+        """What time is counted by: a parent's time is another."""
+        return [t.series for t in self.traces if t.series is not None and t.role != "parent"]
+
+    @property
+    def parent(self) -> Trace | None:
+        """The line of the run that this one branched from."""
+        return next((trace for trace in self.traces if trace.role == "parent"), None)
 
     @property
     def live(self) -> list[Trace]:
@@ -158,8 +168,14 @@ class ChartModel:
     @property
     def extent(self) -> tuple[float, float]:
         """From the first to behind the last point; the end is rounded up, so that it seldom moves."""
-        firsts = [float(trace.curve.x[0]) for trace in self.traces if len(trace.curve.x)]
-        lasts = [float(trace.curve.x[-1]) for trace in self.traces if len(trace.curve.x)]
+        traces = [trace for trace in self.traces if len(trace.curve.x)]
+        if self.axis in (
+            "clock",
+            "elapsed",
+        ):  # the parent's time lies elsewhere: what of it falls in here is shown
+            traces = [trace for trace in traces if trace.role != "parent"] or traces
+        firsts = [float(trace.curve.x[0]) for trace in traces]
+        lasts = [float(trace.curve.x[-1]) for trace in traces]
         for trace in self.live:
             if len(trace.curve.bad.x):
                 firsts.append(float(trace.curve.bad.x[0]))
@@ -316,63 +332,6 @@ class ChartModel:
         self.window, self.cursor, self.follow = other.window, other.cursor, other.follow
         return before != (self.axis, self.weight, self.window, self.cursor, self.follow)
 
-    # -- inspection
-
-    def toggle_inspect(self) -> bool:
-        """Puts the cursor on the last visible point, or takes it away."""
-        if self.cursor is not None:
-            self.cursor = None
-            return True
-        guide = self._guide
-        self.cursor = self._position(guide, self._point(guide, self.view().right))
-        return self.cursor is not None
-
-    def move_cursor(self, cells: float, columns: int) -> bool:
-        """Moves the cursor by about so many cells of a plot that is `columns` wide, at least to the next
-        point.
-        """
-        guide = self._guide
-        if self.cursor is None or guide is None:
-            return False
-        view, curve = self.view(), guide.curve
-        before = curve.nearest(self.cursor)
-        target = curve.nearest(self.cursor + cells * (view.right - view.left) / max(columns, 1))
-        if before is None or target is None:
-            return False
-        if target == before:
-            target = min(max(before + (1 if cells > 0 else -1), 0), len(curve.x) - 1)
-        self.cursor = float(curve.x[target])
-        if self.window is not None and not view.left <= self.cursor <= view.right:
-            self._move(self.cursor - (view.left if self.cursor < view.left else view.right))
-            self.follow = False
-        return target != before
-
-    def readings(self) -> list[Reading]:
-        """The points at the cursor, one a live line; of several lines those that reach it."""
-        found: list[Reading] = []
-        if self.cursor is None:
-            return found
-        view, live = self.view(), self.live
-        reach = (view.right - view.left) / _REACH if len(live) > 1 else math.inf
-        for line, trace in enumerate(live):
-            point = trace.curve.nearest(self.cursor)
-            if point is None or trace.series is None:
-                continue
-            if not trace.curve.x[0] - reach <= self.cursor <= trace.curve.x[-1] + reach:
-                continue
-            start = self._start([trace.series for trace in self.traces if trace.series is not None])
-            x = self._positions(trace.series, start, trace)
-            index = min(int(np.searchsorted(x, trace.curve.x[point])), len(x) - 1)
-            smoothed = None if trace.smoothed is None else float(trace.smoothed.y[point])
-            series = trace.series
-            found.append(
-                Reading(
-                    trace.label, int(series.step[index]), float(trace.curve.y[point]), smoothed,
-                    float(series.time[index]), int(series.attempt[index]), line,
-                )
-            )  # fmt: skip
-        return found
-
     # -- the picture
 
     def picture(
@@ -392,6 +351,8 @@ class ChartModel:
         lines.extend(
             Line(trace.curve, Ink.PAST, PAST_WEIGHT, (2, 2) if colourless else None) for trace in past
         )
+        if self.parent is not None:
+            lines.append(Line(self.parent.curve, Ink.PAST, PAST_WEIGHT, _PARENT_DASH))
         markers = [Marker(x, attempt_label(attempt)) for x, attempt in self._starts]
         cursor = None
         if self.cursor is not None:

@@ -27,15 +27,16 @@ class SeriesLike(Protocol):
 
 @dataclass(frozen=True)
 class Drawn:
-    """A series and the part that it plays: a live `line` (the n-th has the n-th colour) or the `past` of a
-    run.
+    """A series and the part that it plays: a live `line` (the n-th has the n-th colour), the `past` of a run
+    that later attempts replaced, or the `parent` of a branch, which goes on beyond it; both are drawn dimmed,
+    and the parent dotted.
 
     Lines of several runs: `mark` is written on the line, `tokens_per_step` and `origin` (the instant from
     which elapsed time counts) are this run's own and stand for the chart's.
     """
 
     series: SeriesLike
-    role: Literal["line", "past"] = "line"
+    role: Literal["line", "past", "parent"] = "line"
     label: str = ""
     mark: str = ""
     tokens_per_step: float | None = None
@@ -95,7 +96,7 @@ class Trace:
 
     def smooth(self, weight: float) -> bool:
         """Brings the smoothed line up to date; True if it is another one than before."""
-        if weight == 0 or self.role == "past":
+        if weight == 0 or self.role != "line":
             had, self._smoother = self._smoother is not None, None
             return had
         fresh = self._smoother is None or self._smoother.weight != weight

@@ -163,6 +163,8 @@ class Chart(Widget, can_focus=True):
                 values = [self._legend(number, trace) for number, trace in enumerate(self.model.live)]
             elif self.model.newest is not None:
                 values = [(f"  {short_number(self.model.newest)}", "muted")]
+            if self.model.parent is not None:
+                values.append((f"  ┄ {clean(self.model.parent.label)}", "faint"))
         # A name without room gives up its section and then its end, and not the value.
         room = max(width - sum(cell_len(text) for text, _style in values[:1]), min(width, 8))
         title, style = name
@@ -205,6 +207,10 @@ class Chart(Widget, can_focus=True):
                 parts.append(
                     (f"  {_('smooth {weight}').format(weight=reading_number(first.smoothed))}", "text")
                 )
+        behind = self.model.parent_value()
+        if behind is not None and self.model.parent is not None:
+            text = f"  ┄ {clean(self.model.parent.label)} {reading_number(behind)}"
+            parts.append((text, "muted"))
         moment = datetime.fromtimestamp(first.time, self.model.zone)
         texts = [
             _("step {step}").format(step=f"{first.step:,}"),

@@ -271,3 +271,62 @@ def test_charts_look_at_the_same_steps() -> None:
         one.cursor,
     )
     assert not other.look_like(one)
+
+
+def branch_of(parent_points: int = 1_000, step: int = 400, points: int = 200) -> ChartModel:
+    """A branch at `step` that has logged `points` steps, a day later, before its parent's curve."""
+    parent, model = loss(parent_points), ChartModel()
+    model.zone = UTC
+    steps = np.arange(step + 1, step + 1 + points)
+    own = series([3.0] * points, steps)  # type: ignore[arg-type]
+    own.time = START + 86_400 + np.arange(points)
+    model.set_series([Drawn(own), Drawn(parent, "parent", "demo-1f00@400", origin=float(parent.time[step]))])
+    return model
+
+
+def test_a_parents_curve_is_shown_up_to_the_branch_and_beyond() -> None:
+    model = branch_of()
+    view = model.view()
+    assert (view.left, view.right >= 999) == (0, True)
+    inks = model.picture(80, 20).inks
+    assert (inks == Ink.PAST).any(axis=0)[8:].sum() > 10, "dimmed, dotted, from one end to the other"
+    assert (inks == Ink.LINE_1).any()
+    assert model.points == 200, "what counts is the branch"
+    assert model.newest == 3.0
+
+
+def test_on_the_axes_of_time_the_branch_alone_says_what_is_shown() -> None:
+    model = branch_of()
+    model.set_axis("elapsed")
+    view = model.view()
+    assert view.left == 0
+    assert view.right < 210
+    assert (model.picture(80, 20).inks == Ink.PAST).any(), (
+        "what the parent did in the same time after the branch"
+    )
+    model.set_axis("clock")
+    assert model.view().left == START + 86_400
+
+
+def test_the_cursor_reads_the_parent_at_the_branchs_step() -> None:
+    model = branch_of()
+    model.toggle_inspect()
+    (reading,) = model.readings()
+    assert reading.step == 600
+    assert model.parent is not None
+    assert model.parent_value() == pytest.approx(float(loss(1_000).value[600]))
+    beyond = branch_of(parent_points=500)
+    beyond.toggle_inspect()
+    assert beyond.parent_value() is None
+
+
+def test_a_parent_is_never_smoothed_and_follows_zoom_and_tokens() -> None:
+    model = branch_of()
+    model.tokens_per_step = 100.0
+    model.set_smoothing(0.9)
+    model.set_axis("tokens")
+    assert model.parent is not None
+    assert model.parent.smoothed is None
+    assert model.parent.curve.x[-1] == 999 * 100
+    model.zoom(0.25)
+    assert model.picture(80, 20).axis is not None
