@@ -1,4 +1,5 @@
-"""A profile being edited: ctrl+s saves it whole, and what is wrong with it is marked while one types."""
+"""A profile being edited, as a form or as text: ctrl+s saves it whole, and what is wrong with it is marked
+while one types."""
 
 from __future__ import annotations
 
@@ -17,13 +18,15 @@ from tui.clean import clean
 from tui.dialogs.confirm import ConfirmDialog
 from tui.dialogs.unsaved import UnsavedDialog
 from tui.i18n import _, render
-from tui.pages.page import Page
+from tui.pages.profile_form import ProfileFormActions
 from tui.widgets.lines import Lines
 from tui.widgets.pane import Pane
 from tui.widgets.profile_editor import ProfileEditor
 from tui.widgets.profile_files import ChangedMeanwhile, save_profile
 from tui.widgets.profile_list import ProfileDetail, check_text
 from tui.widgets.profile_summary import problem_lines
+from tui.widgets.profile_views import ProfileViews
+from tui.widgets.value_line import ValueLine
 
 if TYPE_CHECKING:
     from textual.widgets import TextArea
@@ -31,27 +34,31 @@ if TYPE_CHECKING:
 _CHECK_SECONDS = 0.4
 
 
-class ProfileEditorPage(Page):
+class ProfileEditorPage(ProfileFormActions):
     """Lies over Profiles; leaving it with unsaved changes asks. `text` is what the file said when it was
-    read."""
+    read, `view` how it is shown first: `yaml`, `form` or `diff`."""
 
-    ACTIONS = ("save_file",)
-    GLOBAL = ("back",)
+    ACTIONS = ("save_file", "next_view", "change_value", "reset_value", "filter", "external_editor")
+    GLOBAL = ("back", "help")
     AUTO_FOCUS = "ProfileEditor"
     DEFAULT_CSS = """
     ProfileEditorPage #about { height: auto; max-height: 40%; padding: 0 1; margin-top: 1; }
     """
 
-    def __init__(self, path: Path, text: str) -> None:
+    def __init__(self, path: Path, text: str, view: str = "yaml") -> None:
         super().__init__()
-        self._path, self._on_disk = path, text
+        self._path, self._on_disk, self._view = path, text, view
         self._detail: ProfileDetail | None = None
         self._checking: Timer | None = None
         self._saved: str | None = None
 
     def body(self) -> ComposeResult:
+        yield from self.filter_widgets(_("words of a key or of its help"))
         with Pane("", id="edit"):
-            yield ProfileEditor(self._on_disk, id="editor")
+            views = ProfileViews(ProfileEditor(self._on_disk, id="editor"), id="three")
+            views.view = self._view
+            yield views
+            yield ValueLine()
             with VerticalScroll(id="about", can_focus=False):
                 yield Lines(id="lines")
 
@@ -73,11 +80,21 @@ class ProfileEditorPage(Page):
     def refresh_page(self) -> None:
         if self._saved is None:
             self._saved = self.editor.text
+            self.query_one(ProfileViews).shown.focus()
         self._check()
         self._show()
 
-    def can(self, action: str) -> bool:
-        return action == "save_file" and self.is_mounted
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    def take(self, text: str) -> None:
+        """Another text, as if it had been typed; ctrl+z in the text takes it back."""
+        editor = self.editor
+        if text != editor.text:
+            editor.replace(text, (0, 0), editor.document.end)
+        self._check()
 
     # -- what is wrong with it
 
@@ -111,6 +128,7 @@ class ProfileEditorPage(Page):
         if self._detail is None:
             return
         self.editor.mark(self._detail.marked)
+        self.query_one(ProfileViews).show(self._detail.model)
         width = max(20, self.size.width - 4)
         lines = (
             problem_lines(self._detail.problems, width)

@@ -14,8 +14,7 @@ from textual.worker import get_current_worker
 from tui import theme
 from tui.clean import clean
 from tui.i18n import _
-from tui.pages.page import Page
-from tui.widgets.filter_line import FilterLine
+from tui.pages.filtered import FilteredPage
 from tui.widgets.lines import Lines
 from tui.widgets.pane import Pane
 from tui.widgets.profile_files import copy_profile
@@ -30,6 +29,7 @@ from tui.widgets.profile_list import (
 )
 from tui.widgets.profile_source import ProfileSource
 from tui.widgets.profile_summary import about_lines, profile_columns, profile_row
+from tui.widgets.profile_views import ProfileViews
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 3
 
 
-class ProfilesPage(Page):
+class ProfilesPage(FilteredPage):
     """`app.show_page("profiles", profile=name)` selects one by name."""
 
     NAME = "profiles"
@@ -54,13 +54,15 @@ class ProfilesPage(Page):
     ProfilesPage.-narrow #panes { layout: vertical; }
     ProfilesPage.-narrow #list { width: 100%; height: 9; }
     ProfilesPage.-narrow #shown { padding-left: 0; margin-top: 1; }
+    ProfilesPage.-narrow.-viewing #list { display: none; }
+    ProfilesPage.-narrow.-viewing #shown { margin-top: 0; }
+    ProfilesPage.-viewing.-narrow #about { display: none; }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._listing: Listing | None = None
         self._details: dict[Path, ProfileDetail] = {}
-        self._words = ""
         self._wanted: str | None = None
         self._shown: Path | None = None
         self._announce = False
@@ -68,11 +70,11 @@ class ProfilesPage(Page):
         self._ticks = 0
 
     def body(self) -> ComposeResult:
-        yield FilterLine(_("words of a profile's name, job or description"))
+        yield from self.filter_widgets(_("words of a profile's name, job or description"))
         with Horizontal(id="panes"):
             yield Pane(_("Profiles"), Table(id="profiles"), id="list")
             with Pane("", id="shown"):
-                yield ProfileSource(id="source")
+                yield ProfileViews(ProfileSource(id="source"), id="three")
                 with VerticalScroll(id="about", can_focus=False):
                     yield Lines(id="lines")
         yield Lines(id="empty")
@@ -109,7 +111,7 @@ class ProfilesPage(Page):
     def _listed(self, listing: Listing) -> None:
         self._listing, self._shown = listing, None
         self._details.clear()
-        if self.is_mounted and self.query(Table):
+        if self.is_mounted and self.query("#profiles"):
             self._show()
         self._wanted = None  # what isn't among the profiles now won't come
 
@@ -129,7 +131,7 @@ class ProfilesPage(Page):
 
     def _has_read(self, detail: ProfileDetail) -> None:
         self._details[detail.path] = detail
-        if not self.is_mounted or not self.query(Table):
+        if not self.is_mounted or not self.query("#profiles"):
             return
         self._show_selected()
         if self._announce:
@@ -159,12 +161,12 @@ class ProfilesPage(Page):
         self.call_after_refresh(self._show)
 
     def _show(self) -> None:
-        if not self.is_mounted or not self.query(Table) or self._listing is None:
+        if not self.is_mounted or not self.query("#profiles") or self._listing is None:
             return
-        table = self.query_one(Table)
+        table = self.query_one("#profiles", Table)
         layout = profile_columns(table.size.width)
         table.set_columns(layout)
-        entries = [entry for entry in self._listing.entries if not self._words or self._matches(entry)]
+        entries = [entry for entry in self._listing.entries if not self.words or self._matches(entry)]
         table.set_rows([profile_row(entry, layout) for entry in entries])
         narrow = self.has_class("-narrow")
         self.query_one("#list").styles.height = min(9, max(3, len(entries) + 2)) if narrow else "1fr"
@@ -180,15 +182,12 @@ class ProfilesPage(Page):
 
     def _matches(self, entry: ProfileEntry) -> bool:
         text = f"{entry.name} {entry.path.stem} {entry.job} {entry.description}".lower()
-        return all(word in text for word in self._words.lower().split())
+        return all(word in text for word in self.words.lower().split())
 
     def _show_empty(self) -> None:
-        accent, muted, text = theme.style("accent"), theme.style("muted"), theme.style("text")
-        if self._words:
-            lines = [
-                Text(_("No profile matches “{words}”.").format(words=self._words), text),
-                Text.assemble(("esc", accent), ("  " + _("shows all again"), muted)),
-            ]
+        accent, muted = theme.style("accent"), theme.style("muted")
+        if self.words:
+            lines = self.no_match(_("No profile matches “{words}”."))
         else:
             where = clean(self.headnode.workspace.profiles)
             lines = [
@@ -215,6 +214,7 @@ class ProfilesPage(Page):
         origin = _("comes with Headnode") if entry.shipped else _("of this workspace")
         pane.set_title(f"{group(entry.path)}/{clean(entry.path.name)}".lstrip("/"), origin)
         source.show(detail.text or "", detail.marked, anew=self._shown != entry.path)
+        self.query_one(ProfileViews).show(detail.model)
         self._shown = entry.path
         width = max(20, pane.size.width - 4)
         self.query_one("#lines", Lines).show(about_lines(detail, width))
@@ -225,7 +225,9 @@ class ProfilesPage(Page):
     @property
     def selected(self) -> ProfileEntry | None:
         """The profile under the cursor."""
-        cursor = self.query_one(Table).cursor if self.is_mounted and self.query(Table) else None
+        cursor = (
+            self.query_one("#profiles", Table).cursor if self.is_mounted and self.query("#profiles") else None
+        )
         entries = self._listing.entries if self._listing is not None else ()
         return next((entry for entry in entries if str(entry.path) == cursor), None)
 
@@ -246,7 +248,9 @@ class ProfilesPage(Page):
             return detail.text is not None
         return True
 
-    def on_table_highlighted(self) -> None:
+    def on_table_highlighted(self, message: Table.Highlighted) -> None:
+        if message.table.id != "profiles":
+            return
         if self._pressed is not None and (self.selected is None or self.selected.path != self._pressed[0]):
             self._pressed = None
         self._show_selected()
@@ -275,7 +279,7 @@ class ProfilesPage(Page):
     def _open_editor(self, path: Path, text: str) -> None:
         from tui.pages.profile_editor import ProfileEditorPage
 
-        self.headnode.open_page(ProfileEditorPage(path, text))
+        self.headnode.open_page(ProfileEditorPage(path, text, self.query_one(ProfileViews).view))
 
     def action_duplicate(self) -> None:
         if not self._must_wait("duplicate"):
@@ -309,8 +313,7 @@ class ProfilesPage(Page):
             self.headnode.complain(error)
             return
         self._wanted = target.stem
-        if self._words:
-            self.query_one(FilterLine).close()
+        self.drop_filter()
         self._read()
         if then_edit:
             self._open_editor(target, target.read_text(encoding="utf-8"))
@@ -324,21 +327,49 @@ class ProfilesPage(Page):
             self._details.pop(self.selected.path, None)
             self._read_selected()
 
-    def action_filter(self) -> None:
-        self.query_one(FilterLine).open()
-
-    def on_filter_line_filtered(self, message: FilterLine.Filtered) -> None:
-        self._words = message.words
+    def filter_changed(self) -> None:
         self._show()
-        if message.done:
-            self.query_one(Table).focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "next_pane":  # also where a view has the whole of a narrow screen
+            return self.selected is not None
+        return super().check_action(action, parameters)
+
+    def action_next_pane(self) -> None:
+        """From the list through the three views of the profile, and back to the list."""
+        views = self.query_one(ProfileViews)
+        order = list(views.NAMES)
+        if not self._viewing:
+            self._view(order[0])
+        elif views.view == order[-1]:
+            self._leave_views()
+        else:
+            self._view(order[order.index(views.view) + 1])
         self.refresh_footer()
 
+    @property
+    def _viewing(self) -> bool:
+        """Whether the keys go to the views of the profile; on a narrow screen they then have all of it."""
+        return self.has_class("-viewing")
+
+    def _view(self, name: str) -> None:
+        views = self.query_one(ProfileViews)
+        self.add_class("-viewing")
+        views.go(name)
+        views.shown.focus()
+
+    def _leave_views(self) -> None:
+        self.remove_class("-viewing")
+        self.query_one("#profiles").focus()
+
     def has_more_to_close(self) -> bool:
-        return bool(self._words)
+        return self._viewing or super().has_more_to_close()
 
     def close_one(self) -> None:
-        self.query_one(FilterLine).close()
+        if self._viewing:
+            self._leave_views()
+        else:
+            super().close_one()
 
     def copy_text(self) -> str | None:
         if isinstance(self.focused, ProfileSource):

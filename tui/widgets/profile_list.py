@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from tui.clean import clean
 if TYPE_CHECKING:
     from runtime.profile import Problem, Profile, ProfileEntry
     from runtime.run.workspace import Workspace
+    from tui.widgets.profile_model import ProfileModel
 
 _GROUPS = ("pretrain", "prepare", "command")
 
@@ -32,6 +34,8 @@ class ProfileDetail:
     text: str | None
     profile: Profile | None
     problems: tuple[Problem, ...]
+    model: ProfileModel | None = None
+    """The same key by key; None where the text is no YAML."""
 
     @property
     def marked(self) -> list[int]:
@@ -83,20 +87,27 @@ def read_profile(path: Path, workspace: Workspace) -> ProfileDetail:
         text = read_text(path)
     except ProfileError as error:
         return ProfileDetail(path, None, None, tuple(error.problems))
-    try:
-        return ProfileDetail(path, text, load(path, workspace=workspace.root), ())
-    except ProfileError as error:
-        return ProfileDetail(path, text, None, tuple(error.problems))
+    return _detail(path, text, workspace, lambda: load(path, workspace=workspace.root))
 
 
 def check_text(text: str, path: Path, workspace: Workspace) -> ProfileDetail:
     """The same for a text that is to stand in this file."""
-    from runtime.profile import ProfileError, loads
+    from runtime.profile import loads
 
+    return _detail(path, text, workspace, lambda: loads(text, file=path, workspace=workspace.root))
+
+
+def _detail(path: Path, text: str, workspace: Workspace, load: Callable[[], Profile]) -> ProfileDetail:
+    from runtime.profile import ProfileError
+    from tui.widgets.profile_model import read_model
+
+    profile: Profile | None = None
+    problems: tuple[Problem, ...] = ()
     try:
-        return ProfileDetail(path, text, loads(text, file=path, workspace=workspace.root), ())
+        profile = load()
     except ProfileError as error:
-        return ProfileDetail(path, text, None, tuple(error.problems))
+        problems = tuple(error.problems)
+    return ProfileDetail(path, text, profile, problems, read_model(text, path, workspace, problems))
 
 
 def group(path: Path) -> str:
