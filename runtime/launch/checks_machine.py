@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runtime.launch.attempts import cores
 from runtime.launch.checks_devices import device_checks
+from runtime.launch.checks_disk import disk_check
 from runtime.launch.command import threads
 from runtime.launch.devices import gpu_count
 from runtime.launch.leftovers import Leftover, find
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 GIB = 1 << 30
 _NEEDED = ("torch", "transformers", "tokenizers")
-_STATE_BYTES = 12  # a parameter in a checkpoint: weight and two moments of AdamW, 4 bytes each
-_LOG_BYTES = 64 << 20
 _PROCESS_BYTES = 600 << 20  # an interpreter with torch and transformers loaded
 _HOPELESS = 4
 """A need of more than this many times the machine's whole memory is refused: no estimate is so far off."""
@@ -38,7 +36,7 @@ def machine_checks(profile: Profile, workspace: Workspace, resume: RunDirectory 
     estimate = _estimate(profile)
     yield from _packages(profile)
     yield _logs(workspace)
-    yield _disk(profile, workspace, estimate)
+    yield disk_check(profile, workspace, estimate, resume)
     yield from device_checks(profile)
     yield from _memory(profile, estimate)
     yield _cores(profile)
@@ -84,31 +82,6 @@ def _logs(workspace: Workspace) -> Check:
         Message(N_("{path} can't be written"), {"path": str(workspace.logs)}),
         Message(N_("change its owner or mode, or use another workspace (headnode init DIR)")),
     )
-
-
-def _disk(profile: Profile, workspace: Workspace, estimate: Estimate | None) -> Check:
-    where = workspace.logs if workspace.logs.exists() else workspace.root
-    free = shutil.disk_usage(where).free
-    needed = _LOG_BYTES + _checkpoint_bytes(profile, estimate)
-    values = {"free": f"{free / GIB:.1f}", "needed": f"{needed / GIB:.1f}"}
-    if free >= needed:
-        return Check("disk", "ok", Message(N_("{free} GiB free, about {needed} GiB needed at once"), values))
-    return Check(
-        "disk",
-        "fail" if free < _LOG_BYTES else "warn",
-        Message(N_("{free} GiB free, but checkpoints and logs need about {needed} GiB"), values),
-        Message(N_("free some space, or lower checkpoint.keep_last")),
-    )
-
-
-def _checkpoint_bytes(profile: Profile, estimate: Estimate | None) -> int:
-    """What is kept at once: keep_last, one being written, and the best. `keep_every` grows with the run
-    and isn't counted."""
-    if estimate is None:
-        return 0
-    rules = profile.checkpoint
-    kept = rules.keep_last + 1 + (rules.keep_best is not None)
-    return kept * estimate.parameters * _STATE_BYTES
 
 
 def _memory(profile: Profile, estimate: Estimate | None) -> Iterator[Check]:

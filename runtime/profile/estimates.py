@@ -51,6 +51,11 @@ class Estimate:
         """Bytes on each device."""
         return sum(self.memory.values())
 
+    @property
+    def checkpoint_bytes(self) -> int:
+        """Bytes of one checkpoint on disk: weights and AdamW's two moments, 4 bytes a parameter each."""
+        return 12 * self.parameters
+
 
 def estimate(
     profile: Profile, *, vocabulary_size: int | None = None, tokens_per_epoch: int | None = None

@@ -29,7 +29,7 @@ class Disk(Section):
     """Room for checkpoints while the run goes on. `disk: null` turns it off: a save then simply fails where
     the disk is full."""
 
-    margin_gib: NonNegative = 0.25
+    margin_gib: NonNegative = 0.05
     """GiB that a save has to leave free. Saving pauses while less would be left, and goes on by itself."""
 
     warn_below_gib: NonNegative | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runtime.launch import checks_machine, operations
+from runtime.launch import checks_disk, checks_machine, operations
 from runtime.launch.command import environment_names_of, worker_command
 from runtime.launch.preflight import PreflightFailed, preflight
 from runtime.launch.session import SessionRules, kills_user_processes, scope_prefix, session_rules
@@ -103,19 +103,41 @@ def test_gpus(
     assert (found is None) if message is None else (found is not None and message in found)
 
 
-def test_a_full_disk_and_a_small_memory_are_warned_of(
+def test_a_small_memory_is_warned_of(
     workspace: Workspace, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = type("Usage", (), {"free": 100 << 20})
-    monkeypatch.setattr(checks_machine.shutil, "disk_usage", lambda path: usage)
     monkeypatch.setattr(checks_machine, "_available_memory", lambda: 100 << 20)
     large = training(model={"layers": 40, "width": 1024, "heads": 16, "mlp_width": 4096})
-    assert {name: statuses(large, workspace)[name] for name in ("disk", "memory")} == {
-        "disk": "warn",
-        "memory": "warn",
-    }
-    usage.free = 1 << 20  # type: ignore[attr-defined]
-    assert statuses(large, workspace)["disk"] == "fail"
+    assert statuses(large, workspace)["memory"] == "warn"
+
+
+def test_free_space_is_held_against_the_checkpoints_to_come_in_numbers(
+    workspace: Workspace, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """504 million parameters, 12 bytes each: 5.6 GiB a checkpoint; 51 MiB stay free."""
+    usage = type("Usage", (), {"free": 0})
+    monkeypatch.setattr(checks_disk.shutil, "disk_usage", lambda path: usage)
+    large = training(
+        model={"layers": 40, "width": 1024, "heads": 16, "mlp_width": 4096},
+        train={"steps": 100},
+        checkpoint={"every_steps": 10, "keep_last": 2, "keep_every": 50},
+    )
+
+    def found(free: float) -> tuple[str, str]:
+        usage.free = int(free * 2**30)  # type: ignore[attr-defined]
+        (check,) = (check for check in preflight(large, workspace) if check.name == "disk")
+        return check.status, str(check.message)
+
+    assert found(40.0) == ("ok", "40.0 GiB free; checkpoints of 5.6 GiB, 3 at once: 17.0 GiB with logs")
+    assert found(20.0) == (
+        "warn",
+        "20.0 GiB free, but with keep_every there will be 5 checkpoints of 5.6 GiB: 28.3 GiB",
+    )
+    assert found(10.0) == (
+        "warn",
+        "10.0 GiB free, but checkpoints of 5.6 GiB and logs need 17.0 GiB (3 at once): saving will pause",
+    )
+    assert found(5.0) == ("fail", "5.0 GiB free: not even one checkpoint of 5.6 GiB can be saved")
 
 
 def test_many_times_the_memory_of_the_machine_is_refused(workspace: Workspace, text: Path) -> None:
