@@ -196,7 +196,7 @@ class Chart(Widget, can_focus=True):
     def _reading_parts(self, readings: Sequence[Reading]) -> list[Part]:
         """At the cursor: values, step, time, attempt; what matters first, for the rest may not fit."""
         first = readings[0]
-        if len(readings) > 1:
+        if len(self.model.live) > 1:
             parts = [
                 (f"  {clean(reading.label)} {reading_number(reading.value)}", line_colour(reading.line))
                 for reading in readings
