@@ -13,7 +13,7 @@ from typing import Any
 from runtime.telemetry.sampler import sampler_environment
 
 REPORT = "runtime.jobs.torch_report"
-_SECONDS = 120.0
+_SECONDS = 300.0
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
