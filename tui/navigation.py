@@ -46,7 +46,9 @@ class Navigation(App[None]):
     @property
     def shown_pages(self) -> list[Page]:
         """The page to tell of news, if it has its widgets: not while it is being composed, for the first time
-        or anew."""
+        or anew, nor while the panel is being closed, which takes away the innermost ones first."""
+        if not self.is_running:
+            return []
         page = self.page
         return [page] if page.is_mounted and page.is_composed and not self._rebuilding else []
 
