@@ -103,6 +103,24 @@ def test_12_steps_equal_5_steps_kill_of_every_process_and_7_steps_bit_for_bit(
     }
 
 
+def test_a_run_killed_before_its_first_checkpoint_begins_again_and_ends_as_the_undisturbed_one(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = profile_text(
+        write_text(tmp_path / "text", 12), train={"steps": 6}, evaluate={"every_steps": 3, "batches": 1}
+    )
+    undisturbed = completed(launch(workspace, loads(text)))
+    monkeypatch.setenv("HEADNODE_FAULT", "kill:step@5")
+    run = launch(workspace, loads(text))
+    assert end_of(run).state == "failed"
+    assert newest_valid(run) == (None, [])
+    monkeypatch.delenv("HEADNODE_FAULT")
+    resumed = completed(resume(run))
+    assert resumed.attempt == 2
+    assert resumed.rows(attempt=2)[0]["step"] == 1
+    assert_same_run(resumed, undisturbed, 6)
+
+
 def test_a_restart_by_the_supervisor_is_exact_too_also_past_a_damaged_checkpoint(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
