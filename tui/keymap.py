@@ -90,7 +90,6 @@ KEYMAP: dict[str, Action] = {
         ("u",), N_("duplicate"), N_("make a copy of the profile under a new name"), _PROFILE, changes=True
     ),
     "validate": Action(("v",), N_("validate"), N_("check the profile against the schema"), _PROFILE),
-    "next_view": Action(("tab",), N_("view"), N_("form, YAML text, differences from the parents"), _PROFILE),
     "change_value": Action(
         ("enter",), N_("change"), N_("change the value of this key"), _PROFILE, changes=True
     ),
@@ -123,8 +122,8 @@ KEYMAP: dict[str, Action] = {
     "unfold": Action(("enter",), N_("unfold"), N_("show or hide the run's checkpoints"), _CHECKPOINT),
     "branch": Action(
         ("n",),
-        N_("branch"),
-        N_("a new run with the full state of this checkpoint"),
+        N_("new run"),
+        N_("a new run from this checkpoint: a branch with its full state, or from its weights only"),
         _CHECKPOINT,
         changes=True,
     ),
@@ -140,6 +139,10 @@ KEYMAP: dict[str, Action] = {
     ),
     "delete": Action(
         ("x",), N_("delete"), N_("delete the checkpoint, after asking"), _CHECKPOINT, changes=True
+    ),
+    "undo": Action(("u",), N_("undo"), N_("bring back what was just deleted"), _CHECKPOINT, changes=True),
+    "compare_checkpoints": Action(
+        ("c",), N_("compare"), N_("compare the two marked checkpoints, or this one and the one before"), _CHECKPOINT
     ),
     "acknowledge": Action(
         ("a",), N_("acknowledge"), N_("accept what differs and go on"), _CHECKPOINT, changes=True

@@ -38,8 +38,8 @@ class ProfileEditorPage(ProfileFormActions):
     """Lies over Profiles; leaving it with unsaved changes asks. `text` is what the file said when it was
     read, `view` how it is shown first: `yaml`, `form` or `diff`."""
 
-    ACTIONS = ("save_file", "next_view", "change_value", "reset_value", "filter", "external_editor")
-    GLOBAL = ("back", "help")
+    ACTIONS = ("save_file", "change_value", "reset_value", "filter", "external_editor")
+    GLOBAL = ("next_pane", "back", "help")
     AUTO_FOCUS = "ProfileEditor"
     DEFAULT_CSS = """
     ProfileEditorPage #about { height: auto; max-height: 40%; padding: 0 1; margin-top: 1; }

@@ -73,7 +73,11 @@ class ProfileFormActions(FilteredPage):
     def filter_changed(self) -> None:
         self.query_one(ProfileViews).form.search(self.words)
 
-    def action_next_view(self) -> None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return True if action == "next_pane" else super().check_action(action, parameters)
+
+    def action_next_pane(self) -> None:
+        """Text, form, differences, and the text again."""
         views = self.query_one(ProfileViews)
         order = list(views.NAMES)
         if not self._asking:

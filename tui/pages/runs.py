@@ -107,6 +107,8 @@ class RunsPage(RunsPageActions):
 
     def tick(self) -> None:
         self._ticks += 1
+        if not self.query(Table):
+            return
         if self._ticks % _AGES_SECONDS == 0:
             self._show_anew()
         else:
