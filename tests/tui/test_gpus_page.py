@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runtime.launch import leases
+import psutil
+import pytest
+
+from runtime.launch import leases, leftovers
 from runtime.run.workspace import Workspace
 from runtime.telemetry.scenes import uuid
 from tests.tui.scene_sampler import playing
@@ -183,6 +186,37 @@ async def test_a_leased_device_without_a_process_says_whose_it_is(panel: Any, sa
     async with app.run_test(size=(80, 24)) as pilot:
         await _opened(pilot)
         assert "leased by waiting-1f00" in _device(app, "7")
+
+
+async def test_what_an_ended_run_left_is_ended_after_asking(
+    panel: Any, sample: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = next(run for run in sample.runs() if run.run_id.endswith("1f00"))
+    find = leftovers.find
+    # The machine may have those of other tests: they are none of this one's business.
+    monkeypatch.setattr(leftovers, "find", lambda: [each for each in find() if each.path == str(run.path)])
+    environment = {**os.environ, "HEADNODE_RUN": run.run_id, "HEADNODE_RUN_DIR": str(run.path)}
+    left = psutil.Popen(["sleep", "600"], env=environment)
+    app = panel(sample, sampler=playing("8", "9c1e", "77aa"))
+    try:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await _opened(pilot)
+            await pilot.press("x")
+            await settle(pilot)
+            assert "End 1 process of ended runs?" in app.screen.title_text()
+            assert f"pid {left.pid}" in screen_text(app)
+            assert "demo-1f00" in screen_text(app)
+            assert left.poll() is None
+            await pilot.press("enter")
+            await settle(pilot)
+            assert left.wait(60) != 0
+            await settle(pilot)
+            await pilot.press("x")
+            await settle(pilot)
+            assert app.screen.NAME == "gpus"  # nothing is left to ask about
+    finally:
+        left.kill()
+        left.wait()
 
 
 async def test_only_changed_cells_are_painted_again(panel: Any, sample: Workspace) -> None:

@@ -13,7 +13,6 @@ from tui.i18n import _, ngettext
 
 if TYPE_CHECKING:
     from runtime.launch.leftovers import Leftover
-
     from tui.pages.page import Page
 
 _SHOWN = 8
@@ -25,10 +24,18 @@ def clean_up(page: Page) -> None:
     def look() -> None:
         from runtime.launch.leftovers import find
 
-        found = find()
-        page.app.call_from_thread(_ask, page, found)
+        try:
+            found = find()
+        except OSError as error:
+            page.app.call_from_thread(_failed, page, error)
+        else:
+            page.app.call_from_thread(_ask, page, found)
 
     page.run_worker(look, thread=True, group="leftovers", exclusive=True)
+
+
+def _failed(page: Page, error: OSError) -> None:
+    page.notify(clean(error.strerror or str(error)), severity="error", markup=False)
 
 
 def _ask(page: Page, found: Sequence[Leftover]) -> None:
@@ -60,7 +67,7 @@ def _end(page: Page, found: Sequence[Leftover]) -> None:
         from runtime.launch.leftovers import clean as end
 
         left = end(found)
-        page.app.call_from_thread(_ended, page, len(found), len(left or ()))
+        page.app.call_from_thread(_ended, page, len(found), len(left))
 
     page.run_worker(work, thread=True, group="leftovers", exclusive=True)
 

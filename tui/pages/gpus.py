@@ -110,10 +110,13 @@ class GpusPage(Page):
         self._seeded |= self.store.loaded
 
         def work() -> None:
-            found = surroundings(runs, history)
+            try:
+                found = surroundings(runs, history)
+            except OSError:  # the directory of the leases can't be read now: what was known of them stays
+                found = self._around
             self.app.call_from_thread(self._looked, found)
 
-        self.run_worker(work, thread=True, group="surroundings", exit_on_error=False)
+        self.run_worker(work, thread=True, group="surroundings")
 
     def _looked(self, found: Surroundings) -> None:
         self._looking = False
