@@ -215,8 +215,9 @@ async def test_what_an_ended_run_left_is_ended_after_asking(
             await settle(pilot)
             assert app.screen.NAME == "gpus"  # nothing is left to ask about
     finally:
-        left.kill()
-        left.wait()
+        if left.poll() is None:
+            left.kill()
+            left.wait()
 
 
 async def test_only_changed_cells_are_painted_again(panel: Any, sample: Workspace) -> None:
