@@ -179,7 +179,7 @@ def explanation(record: RunRecord) -> tuple[str, str] | None:
     """What went wrong with the evidence for it, and what to do next; None where nothing went wrong."""
     from tui.describe_diagnosis import diagnosis
 
-    found = diagnosis(record)
+    found = diagnosis(record, time.time())
     return (found.what, " ".join(found.next)) if found is not None else None
 
 

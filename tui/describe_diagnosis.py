@@ -94,7 +94,7 @@ def _restarting(record: RunRecord, restart: Mapping[str, Any], now: float | None
     if isinstance(most, int) and most:
         text = _("{what} (restart {number} of {most})").format(what=text, number=record.restarts, most=most)
     what = _("{what}: {detail}").format(what=text, detail=why)
-    return Diagnosis(what, tuple(evidence_lines(facts)), (), log_place(facts), "warning")
+    return Diagnosis(what, tuple(evidence_lines(facts)), (), None, "warning")  # the log is the last attempt's
 
 
 def _of(record: RunRecord, evidence: Mapping[str, Any], begins: str, level: str) -> Diagnosis:

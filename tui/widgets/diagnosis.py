@@ -35,7 +35,9 @@ def block(found: Diagnosis, width: int, *, low: bool) -> list[Text]:
         line = Text.assemble((_BAR, theme.style("muted")), (text, theme.style("muted")))
         line.truncate(width, overflow="ellipsis")
         lines.append(line)
-    steps = wrapped(" ".join(found.next), theme.style("text"), max(1, width - len(_ARROW)))
+    steps = (
+        wrapped(" ".join(found.next), theme.style("text"), max(1, width - len(_ARROW))) if found.next else []
+    )
     for index, step in enumerate(_limited(steps, next_lines, width - len(_ARROW))):
         lead = _ARROW if index == 0 else " " * len(_ARROW)
         lines.append(Text.assemble((lead, theme.style("accent")), step))
