@@ -72,7 +72,7 @@ class SummaryKeeper:
             self.summary = replace(self.summary, total_steps=total_steps)
 
     def report(self, line: Mapping[str, Any]) -> None:
-        """A line of a rank's report: totals, or how the preparation of data gets on."""
+        """A line of a rank's report: totals, a rollback, or how the preparation of data gets on."""
         if line.get("event") == "totals":
             self._tokens_per_step = number(line.get("tokens_per_step")) or self._tokens_per_step
             self._stage = None
@@ -84,6 +84,9 @@ class SummaryKeeper:
                 progress=None,
                 eta_seconds=None,
             )
+        elif line.get("event") == "rolled_back":
+            to = number(line.get("to"))
+            self._step = int(to) if to is not None else self._step
         elif line.get("event") == "prepared":
             self._stage = None
             self.summary = replace(self.summary, progress=None, eta_seconds=None)
@@ -181,6 +184,8 @@ class SummaryKeeper:
         """Time left and tokens per second by this attempt's own pace: steps of an earlier attempt took
         their time then."""
         now = time.monotonic()
+        if self._pace and step < self._pace[-1][1]:  # rolled back
+            self._pace.clear()
         if not self._pace or step != self._pace[-1][1]:
             self._pace.append((now, step))
         while len(self._pace) > 2 and now - self._pace[0][0] > _WINDOW:

@@ -166,6 +166,20 @@ def test_the_end_has_no_time_left(run: RunDirectory, clock: Clock) -> None:
     assert (summary.eta_seconds, summary.progress, summary.phase) == (None, 1.0, None)
 
 
+def test_after_a_rollback_step_progress_and_time_left_are_those_of_the_way_to_go(
+    run: RunDirectory, clock: Clock
+) -> None:
+    keeper = SummaryKeeper(run, Summary())
+    keeper.begin(1, None, 40)
+    train(keeper, run, clock, range(1, 21), 1.0, attempt=1)
+    keeper.report({"event": "rolled_back", "from": 20, "to": 10})
+    summary = keeper.poll("step", 10)
+    assert (summary.step, summary.progress) == (10, 0.25)
+    train(keeper, run, clock, range(11, 16), 1.0, attempt=1)
+    summary = keeper.poll("step", 15)
+    assert (summary.step, summary.eta_seconds) == (15, 25)
+
+
 def test_a_sparkline_has_at_most_32_values_whatever_the_length(tmp_path: Path) -> None:
     for count in (1, 31, 32, 33, 1000, 100_000):
         sparkline = Sparkline()
