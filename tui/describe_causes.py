@@ -35,6 +35,7 @@ CAUSE_WORDS = {
     "device_busy": N_("the GPU is taken"),
     "device_lost": N_("the GPU failed"),
     "killed": N_("killed by SIGKILL from outside"),
+    "worker_killed": N_("a data worker was killed"),
     "segfault": N_("a library crashed (SIGSEGV)"),
     "bus_error": N_("bus error (SIGBUS)"),
     "aborted": N_("a library aborted it (SIGABRT)"),

@@ -155,6 +155,9 @@ def _restart(event: Event, detail: Mapping[str, Any]) -> str:
     evidence = detail.get("evidence")
     why = describe.reason_words(event.reason, evidence if isinstance(evidence, dict) else {})
     text = _("restarting ({reason})").format(reason=why) if why else _("restarting")
+    delay = as_number(detail.get("delay"))
+    if delay is not None and delay >= 1:
+        text = _("{text} in {time}").format(text=text, time=duration(delay))
     resume = detail.get("resume")
     step = _step(resume) if isinstance(resume, dict) else None
     if step is None:

@@ -52,6 +52,9 @@ _BY_CAUSE: Mapping[str, str] = {
         "The GPU is faulty or was reset: leave it out of launch.gpus, and tell who runs the machine."
     ),
     "killed": N_("Somebody or something sent it SIGKILL; the kernel's memory killer did not."),
+    "worker_killed": N_(
+        "A process that loads data was killed, most often for want of host memory: fewer loader workers."
+    ),
     "segfault": N_("A library crashed; its stack is in the log, and a newer or older version of it may not."),
     "bus_error": N_(
         "Most often shared memory ran out: fewer loader workers, or a larger /dev/shm (--shm-size)."

@@ -30,9 +30,6 @@ from runtime.run.layout import RunDirectory
 PERIOD = 1.0
 """Seconds between two looks at orphans and the kernel's counters; a rank's end wakes the agent at once."""
 
-SHELL_KILLED = 128 + signal.SIGKILL
-"""The exit code by which a shell tells that what it ran was killed."""
-
 PR_SET_CHILD_SUBREAPER = 36
 GIVE_UP = 600.0  # seconds after the last child's end that a full disk may keep the agent from reporting it
 
@@ -140,7 +137,8 @@ class Agent:
     def _ending(self, pid: int, status: int) -> dict[str, Any]:
         if not os.WIFSIGNALED(status):
             ended: dict[str, Any] = {"pid": pid, "code": os.WEXITSTATUS(status), "signal": None}
-            return ended | self._memory(pid) if ended["code"] == SHELL_KILLED else ended
+            # A shell tells by its code that its program was killed; a program may fail for a child that was.
+            return ended | self._memory(pid) if ended["code"] else ended
         number = os.WTERMSIG(status)
         ending: dict[str, Any] = {"pid": pid, "code": None, "signal": number, "core": os.WCOREDUMP(status)}
         return ending | self._memory(pid) if number == signal.SIGKILL else ending

@@ -37,9 +37,10 @@ from runtime.launch.reconcile import reconcile
 from runtime.launch.sampler import TelemetryChild
 from runtime.launch.summary import SummaryKeeper
 from runtime.run.epochs import EpochHeld, release_epoch, take_epoch
+from runtime.run.files import number
 from runtime.run.identity import Identity
 from runtime.run.layout import RunDirectory
-from runtime.run.record import ENDED, read_record, write_record
+from runtime.run.record import ENDED, RunRecord, read_record, write_record
 
 PERIOD = 0.25  # seconds between two looks
 SUMMARY_PERIOD = 1.0
@@ -59,7 +60,7 @@ class Supervisor:
         self._engine = LocalEngine(run, handover.environment)
         self._standing = Standing(
             escalation=handover.escalation,
-            start_at=time.monotonic(),
+            start_at=time.monotonic() + _wait_left(record),
             adopted=handover.started,
             stale=handover.stale,
         )
@@ -189,6 +190,13 @@ class Supervisor:
         if record.state == "running" and record.evidence.get("data_wait") != share:
             rest = {name: value for name, value in record.evidence.items() if name != "data_wait"}
             self._chronicle.change(evidence=rest if share is None else {**rest, "data_wait": share})
+
+
+def _wait_left(record: RunRecord) -> float:
+    """Seconds that a restart still has to wait, which a supervisor before this one announced."""
+    restart = record.evidence.get("restart")
+    at, delay = (number(restart.get(name)) for name in ("at", "delay")) if restart else (None, None)
+    return min(max(0.0, at - time.time()), delay) if at is not None and delay is not None else 0.0
 
 
 def main(arguments: list[str] | None = None) -> int:

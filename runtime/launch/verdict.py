@@ -53,6 +53,8 @@ def classify(rank: RankEvidence, evidence: Evidence) -> Ending:
     def ending(kind: Kind, reason: str = "", **more: Any) -> Ending:
         return Ending(rank.rank, kind, reason, facts | more, rank.ended_at)
 
+    if rank.code and rank.oom:
+        facts["child_oom"] = dict(rank.oom_detail)  # something that the kernel killed just then, not the rank
     if rank.spawn_error is not None:
         return ending("failed", "bad_profile", error=rank.spawn_error, spawn_failed=True)
     if rank.outcome == "finished" and not evidence.command:

@@ -58,6 +58,7 @@ CAUSES: dict[str, Cause] = {
     "device_lost": Cause(),  # fallen off the bus, an uncorrectable ECC error
     # signals
     "killed": Cause(),  # SIGKILL, and no evidence of the kernel's hand in it
+    "worker_killed": Cause(),  # a data worker, by a signal, and no evidence of the kernel's hand in it
     "segfault": Cause(),
     "bus_error": Cause(),
     "aborted": Cause(),

@@ -45,6 +45,10 @@ def explain(ending: Ending, remains: Remains) -> Ending:
     proven = CAUSES[cause].reason if cause in CAUSES else None
     if proven is not None and reason in _OPEN and "by_shell" not in finding.detail:
         reason = proven
+    killed = ending.evidence.get("child_oom")
+    if cause == "worker_killed" and isinstance(killed, Mapping):
+        cause = "cgroup_oom" if killed.get("source") in GROUP_COUNTERS else "kernel_oom"
+        reason = "oom_host"
     facts: dict[str, Any] = {**finding.detail, **ending.evidence, "cause": cause}
     if "oom" in finding.detail:
         facts["oom"] = finding.detail["oom"]

@@ -136,6 +136,10 @@ ERRORS: tuple[Rule, ...] = (
         "shared_memory",
         r"insufficient shared memory|is killed by signal: Bus error|unable to (?:mmap|open shared memory)",
     ),
+    _rule(
+        "worker_killed",
+        r"DataLoader worker \(pid\(?s?\)? [\d, ]+\) is killed by signal: (?:Killed|Terminated)",
+    ),
     _rule("non_finite", r"^(?:[\w.]+\.)?(?:NonFinite\w*|FloatingPointError)\b|returned nan values in its"),
 )
 """By the text of a Python error, `Type: message`; the first that fits."""

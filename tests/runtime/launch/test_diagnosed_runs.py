@@ -49,6 +49,15 @@ def test_a_device_out_of_memory_is_named_in_a_program_of_somebodys_too(
     assert any("4711" in str(message) for message in advice(record))
 
 
+def test_for_a_device_out_of_memory_the_numbers_were_reckoned_at_launch(launch_worker: Launch) -> None:
+    record = await_end(launch_worker(env={"FAULT": "*:oom_device@3"}))
+    assert (record.reason, record.evidence["cause"]) == ("oom_device", "device_memory")
+    plan = record.evidence["plan"]
+    assert [option["micro_batch"] for option in plan["options"]] == [2, 1]
+    assert plan["bytes"] > plan["options"][0]["bytes"] > plan["options"][1]["bytes"] > 0
+    assert "train.micro_batch 4 → 2 would need" in str(advice(record)[0])
+
+
 def test_a_missing_module_is_not_tried_again_and_the_package_is_named(launch: Launch) -> None:
     run = launch(sys.executable, "-c", "import flash_attn", max_restarts=5)
     record = await_end(run)
