@@ -19,6 +19,7 @@ CAUSE_WORDS = {
     "waiting_for_peers": N_("it hung in a collective"),
     "data_starvation": N_("it hung waiting for data"),
     "non_finite": N_("the loss was not finite"),
+    "loss_spike": N_("a step stood out of all before it"),
     "disk_full": N_("the disk is full"),
     "shared_memory": N_("out of shared memory"),
     "too_many_files": N_("too many open files"),

@@ -72,6 +72,10 @@ _BY_CAUSE: Mapping[str, str] = {
     "no_exit_record": N_(
         "Something in it ends the process by itself (os._exit, sys.exit); the log's end shows where."
     ),
+    "loss_spike": N_(
+        "guard.spike.action can skip such steps or roll back instead; a lower learning rate or train.clip"
+        " may spare them."
+    ),
     "non_finite": N_(
         "A lower learning rate, more warm-up or train.clip may help; guard.non_finite can skip or roll back."
     ),

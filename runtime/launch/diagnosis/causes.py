@@ -39,6 +39,7 @@ CAUSES: dict[str, Cause] = {
     "data_starvation": Cause(),
     # the numbers
     "non_finite": Cause("non_finite"),
+    "loss_spike": Cause("non_finite"),  # finite, but so far out that the spike guard ended the run
     # the disk
     "disk_full": Cause("disk_full"),
     "shared_memory": Cause(),  # /dev/shm is too small or full: SIGBUS of a data worker

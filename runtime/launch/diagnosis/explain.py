@@ -22,6 +22,9 @@ _OF_REASON = {
 }
 """The cause where a worker's own record or exit code names the reason."""
 
+_SPIKE = ": spike: "
+"""What the trainer's spike guard says of itself (`runtime.train.guards`)."""
+
 _WAITERS = frozenset({"communication_timeout", "connection_lost", "rendezvous_timeout"})
 GROUP_COUNTERS = ("memory.events", "memory.oom_control")
 """Where the kernel counts its kills in a control group: cgroup v2 and v1."""
@@ -78,6 +81,8 @@ def _find(ending: Ending, lines: Sequence[LogLine]) -> Finding | None:
     finding = _unless_untold(finding, evidence)
     if ending.reason in _OF_REASON:
         named = _OF_REASON[ending.reason]
+        if named == "non_finite" and error is not None and _SPIKE in error:
+            named = "loss_spike"
         agrees = finding is not None and (
             finding.cause == named or CAUSES.get(finding.cause, CAUSES["exception"]).reason == ending.reason
         )
