@@ -118,6 +118,13 @@ KEYMAP: dict[str, Action] = {
         ("o",), N_("overrides"), N_("change values for this run only, as in train.steps=100"), _PROFILE
     ),
     "toggle_device": Action(("space",), N_("GPU"), N_("use or leave out the GPU"), _PROFILE),
+    "dry_run": Action(
+        ("d",),
+        N_("dry run"),
+        N_("set the job up and make two steps, in a directory that is thrown away; again: break it off"),
+        _PROFILE,
+        changes=True,
+    ),
     # checkpoints
     "unfold": Action(("enter",), N_("unfold"), N_("show or hide the run's checkpoints"), _CHECKPOINT),
     "branch": Action(
@@ -142,7 +149,10 @@ KEYMAP: dict[str, Action] = {
     ),
     "undo": Action(("u",), N_("undo"), N_("bring back what was just deleted"), _CHECKPOINT, changes=True),
     "compare_checkpoints": Action(
-        ("c",), N_("compare"), N_("compare the two marked checkpoints, or this one and the one before"), _CHECKPOINT
+        ("c",),
+        N_("compare"),
+        N_("compare the two marked checkpoints, or this one and the one before"),
+        _CHECKPOINT,
     ),
     "acknowledge": Action(
         ("a",), N_("acknowledge"), N_("accept what differs and go on"), _CHECKPOINT, changes=True

@@ -17,14 +17,17 @@ from tui import theme
 from tui.clean import clean
 from tui.i18n import _, ngettext, render
 from tui.pages.page import Page
+from tui.widgets.device_picker import DevicePicker, picked_keys, queue_lines
+from tui.widgets.dry_run_view import DryRunLines
 from tui.widgets.estimate_view import memory_lines, plan_facts
 from tui.widgets.lines import Lines, wrapped
 from tui.widgets.overrides_line import OverridesLine
 from tui.widgets.pane import Pane
-from tui.widgets.preflight_report import BadOverrides, Report, inspect, split_overrides
+from tui.widgets.preflight_report import BadOverrides, Report, inspect, split_overrides, with_gpus
 from tui.widgets.profile_summary import problem_lines
 
 if TYPE_CHECKING:
+    from runtime.launch.devices import Machine
     from runtime.launch.preflight import Check
     from runtime.run.layout import RunDirectory
 
@@ -35,7 +38,7 @@ _LABEL = 14
 class PreflightPage(Page):
     """Opened over Profiles; `overrides` are for this launch only."""
 
-    ACTIONS = ("launch", "overrides")
+    ACTIONS = ("launch", "toggle_device", "dry_run", "overrides")
     AUTO_FOCUS = "#first"
     DEFAULT_CSS = """
     PreflightPage #verdict { padding: 0 1; margin-bottom: 1; }
@@ -53,6 +56,8 @@ class PreflightPage(Page):
         self._path, self._overrides = path, overrides
         self._report: Report | None = None
         self._launching = False
+        self._machine: Machine | None = None
+        self._dry = DryRunLines()
 
     def body(self) -> ComposeResult:
         yield Lines(id="verdict")
@@ -60,7 +65,11 @@ class PreflightPage(Page):
         with ScrollableContainer(id="columns", can_focus=False):  # stacked, it has what the arrows scroll
             with VerticalScroll(id="first"):
                 yield Pane(_("Checks"), Lines(id="checks"), classes="part")
+                yield Pane(
+                    _("GPUs"), Lines(id="queue"), DevicePicker(id="devices"), classes="part", id="gpus"
+                )
             with VerticalScroll(id="second"):
+                yield Pane(_("Dry run"), Lines(id="dry"), classes="part", id="dry_run")
                 yield Pane(_("Memory on each device"), Lines(id="memory"), classes="part")
                 yield Pane(_("Size, time and cost"), Lines(id="facts"), classes="part")
                 yield Pane(_("Command of each process"), Lines(id="command"), classes="part")
@@ -77,25 +86,27 @@ class PreflightPage(Page):
         self._show()
         self._inspect(self._overrides)
 
-    def _inspect(self, overrides: tuple[str, ...]) -> None:
+    def _inspect(self, overrides: tuple[str, ...], *, picked: bool = False) -> None:
         path, workspace = self._path, self.headnode.workspace
 
         def work() -> None:
             report = inspect(path, overrides, workspace)
             if not get_current_worker().is_cancelled:
-                self.app.call_from_thread(self._inspected, report)
+                self.app.call_from_thread(self._inspected, report, picked)
 
         self.run_worker(work, thread=True, exclusive=True, group="inspect")
 
-    def _inspected(self, report: Report) -> None:
-        """A report: shown whole, or as what is wrong with the overrides that are being typed."""
+    def _inspected(self, report: Report, picked: bool) -> None:
+        """A report: shown whole, or as what is wrong with the overrides that are being typed. GPUs that were
+        `picked` hold in any case: it takes several keys to come to a number that fits."""
         if not self.is_mounted or not self.query(OverridesLine):
             return
         line = self.query_one(OverridesLine)
         wrong = [problem for problem in report.problems if (problem.file or "").startswith("-o")]
         line.show_problems(report.problems if wrong else ())
-        if not wrong or self._report is None:
+        if not wrong or self._report is None or picked:
             self._report, self._overrides = report, report.overrides
+            self._machine = report.machine or self._machine
         self._show()
 
     def on_overrides_line_changed(self, message: OverridesLine.Changed) -> None:
@@ -121,6 +132,8 @@ class PreflightPage(Page):
         width = self.size.width - 4 if stacked else self.size.width // 2 - 5
         report = self._report
         self.query_one("#verdict", Lines).show(self._verdict())
+        self._show_devices(report, width)
+        self._show_dry_run(width)
         for name in ("memory", "facts", "command", "checks"):
             lines = [] if report is None else getattr(self, f"_{name}_lines")(report, width)
             widget = self.query_one(f"#{name}", Lines)
@@ -153,6 +166,34 @@ class PreflightPage(Page):
             ).format(count=warnings)
             return [Text("! " + text, theme.style("bold warning"))]
         return [Text("✓ " + _("ready: enter launches it"), theme.style("bold done"))]
+
+    def _show_devices(self, report: Report | None, width: int) -> None:
+        machine, pane = self._machine, self.query_one("#gpus", Pane)
+        decision = report.decision if report is not None else None
+        pane.display = machine is not None and (bool(machine.gpus) or decision is not None)
+        if machine is None or not pane.display:
+            return
+        pane.set_title(_("GPUs") if machine.gpus else _("Queue"))
+        lines = queue_lines(report, machine, width) if report is not None else []
+        self.query_one("#queue", Lines).show(lines)
+        picker = self.query_one(DevicePicker)
+        by_hand = any(word.startswith("launch.gpus=[") for word in self._overrides)
+        taken = (
+            picked_keys(self._overrides, machine) if by_hand else (decision.choice or () if decision else ())
+        )
+        picker.update_devices(machine, taken, by_hand, width)
+
+    def on_device_picker_picked(self, message: DevicePicker.Picked) -> None:
+        profile = self._report.profile if self._report is not None else None
+        self._overrides = with_gpus(self._overrides, message.gpus, profile)
+        self.query_one(OverridesLine).set_text(shlex.join(self._overrides))
+        self._show()
+        self._inspect(self._overrides, picked=True)
+
+    def _show_dry_run(self, width: int) -> None:
+        lines = self._dry.lines(width)
+        self.query_one("#dry_run").display = bool(lines)
+        self.query_one("#dry", Lines).show(lines)
 
     def _checks_lines(self, report: Report, width: int) -> list[Text]:
         if report.profile is None:
@@ -199,9 +240,45 @@ class PreflightPage(Page):
     def can(self, action: str) -> bool:
         if self._launching or not self.is_mounted or self.query_one(OverridesLine).is_open:
             return False
-        return action == "overrides" or (
-            action == "launch" and self._report is not None and self._report.ready
-        )
+        if action == "toggle_device":
+            return self._machine is not None and bool(self._machine.gpus)
+        ready = self._report is not None and self._report.ready
+        if action == "dry_run":
+            return self._dry.running or (ready and self._trains)
+        return action == "overrides" or (action == "launch" and ready)
+
+    @property
+    def _trains(self) -> bool:
+        profile = self._report.profile if self._report is not None else None
+        return profile is not None and profile.job == "pretrain"
+
+    def action_toggle_device(self) -> None:
+        """From anywhere on the page: the first press goes to the list, the next ones choose."""
+        picker = self.query_one(DevicePicker)
+        if not picker.has_focus:
+            picker.focus()
+            picker.scroll_visible(animate=False)
+
+    def action_dry_run(self) -> None:
+        if self._dry.running:
+            self._dry.stop()
+            return
+        report = self._report
+        if report is None or report.profile is None or not self.can("dry_run"):
+            return
+        self._dry.begin(self, report.profile, self.headnode.workspace, self._dry_run_changed)
+        self.query_one("#dry_run").scroll_visible(animate=False)
+
+    def _dry_run_changed(self) -> None:
+        if self.is_mounted and self.query("#dry_run"):
+            self._show()
+
+    def tick(self) -> None:
+        if self._dry.running:
+            self._dry_run_changed()
+
+    def on_unmount(self) -> None:
+        self._dry.stop()
 
     def action_overrides(self) -> None:
         self.query_one(OverridesLine).open()

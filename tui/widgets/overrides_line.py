@@ -89,6 +89,11 @@ class OverridesLine(Vertical):
             line = Text.assemble(("o", accent), ("  " + words, muted), no_wrap=True)
         self.query_one("#set", Lines).show([line])
 
+    def set_text(self, text: str) -> None:
+        """What was chosen by other means than typing."""
+        self._text = self._before = text
+        self._show()
+
     @property
     def field(self) -> Input:
         return self.query_one(OverridesInput)

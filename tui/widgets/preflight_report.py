@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,9 @@ from tui.clean import clean
 from tui.i18n import N_
 
 if TYPE_CHECKING:
+    from runtime.launch.devices import Machine
     from runtime.launch.preflight import Check
+    from runtime.launch.queueing import Decision, Wants
     from runtime.profile import Estimate, Problem, Profile
     from runtime.run.workspace import Workspace
 
@@ -33,6 +37,10 @@ class Report:
     command: str = ""
     directory: str = ""
     environment: tuple[str, ...] = ()
+    machine: Machine | None = None
+    wants: Wants | None = None
+    decision: Decision | None = None
+    """What the queue would do with it now; None where it wants no device."""
 
     @property
     def failed(self) -> list[Check]:
@@ -70,6 +78,7 @@ def inspect(path: Path, overrides: Sequence[str], workspace: Workspace) -> Repor
 
     estimate, silent = _estimate(profile)
     names = environment_names_of(profile, workspace)
+    machine, wants, decision = _devices(profile)
     own = {*profile.launch.env, *profile.launch.secrets}
     return Report(
         tuple(overrides),
@@ -80,7 +89,36 @@ def inspect(path: Path, overrides: Sequence[str], workspace: Workspace) -> Repor
         command=clean(shlex.join(worker_command(profile))),
         directory=clean(working_directory(profile, workspace)),
         environment=tuple(clean(name) for name in names if name in own or name not in os.environ),
+        machine=machine,
+        wants=wants,
+        decision=decision,
     )
+
+
+def _devices(profile: Profile) -> tuple[Machine, Wants | None, Decision | None]:
+    from runtime.launch.devices import look
+    from runtime.launch.queueing_view import forecast, wants_of_profile
+
+    machine = look()
+    wants = wants_of_profile(profile, len(machine.gpus))
+    if wants is None:
+        return machine, None, None
+    return machine, wants, forecast(wants, profile.launch.priority, time.time(), machine)
+
+
+def with_gpus(
+    overrides: Sequence[str], gpus: Sequence[int | str], profile: Profile | None = None
+) -> tuple[str, ...]:
+    """The overrides for a launch on just these GPUs, with a process for each unless it is somebody's own
+    program; none: without what was said of GPUs here before."""
+    kept = [word for word in overrides if not word.startswith(("launch.gpus=", "launch.processes="))]
+    if not gpus:
+        return tuple(kept)
+    named = ",".join(str(gpu) if isinstance(gpu, int) else json.dumps(gpu) for gpu in gpus)
+    found = [*kept, f"launch.gpus=[{named}]"]
+    if profile is None or profile.job != "command":
+        found.append(f"launch.processes={len(gpus)}")
+    return tuple(found)
 
 
 def _estimate(profile: Profile) -> tuple[Estimate | None, Message | None]:
