@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tui import describe, describe_guards
+from tui import describe, describe_guards, describe_notices
 from tui.clean import clean
 from tui.format import as_number, count, duration, loss, short_count, size
 from tui.i18n import N_, _
@@ -19,6 +19,7 @@ _STYLES = {
     "failed": "failed",
     "lost": "failed",
     "unkillable": "failed",
+    "gpu_memory_held": "failed",
     "hang": "failed",
     "checkpoint_invalid": "failed",
     "checkpoint_failed": "failed",
@@ -28,6 +29,7 @@ _STYLES = {
     "restart": "warning",
     "stop_ordered": "warning",
     **describe_guards.STYLES,
+    **describe_notices.STYLES,
 }
 
 _REFUSALS = {
@@ -39,6 +41,7 @@ _REFUSALS = {
     "ended": N_("the run ended first"),
     "disk_full": N_("the disk is full"),
     "non_finite": N_("the loss was not finite"),
+    "not_waiting": N_("the run wasn't waiting in the queue"),
 }
 
 
@@ -79,9 +82,11 @@ def _resumed(event: Event, detail: Mapping[str, Any]) -> str:
 
 def _request(event: Event, detail: Mapping[str, Any]) -> str:
     verb, by = detail.get("verb"), detail.get("by")
-    asked = {"stop": _("stop asked for"), "save": _("checkpoint asked for")}.get(
-        str(verb), clean(verb or _("request"))
-    )
+    asked = {
+        "stop": _("stop asked for"),
+        "save": _("checkpoint asked for"),
+        "priority": _("another priority asked for"),
+    }.get(str(verb), clean(verb or _("request")))
     return _("{what} by {by}").format(what=asked, by=describe.who(by)) if by else asked
 
 
@@ -209,7 +214,6 @@ def _step(detail: Mapping[str, Any]) -> int | None:
 
 _SENTENCES: dict[str, Callable[[Event, Mapping[str, Any]], str]] = {
     "created": _created,
-    "queued": lambda event, detail: _("queued"),
     "started": _started,
     "agent_started": lambda event, detail: "",
     "rank_started": lambda event, detail: "",
@@ -234,6 +238,8 @@ _SENTENCES: dict[str, Callable[[Event, Mapping[str, Any]], str]] = {
     "prepared": _prepared,
     "checkpoint_failed": _failed_save,
     **describe_guards.SENTENCES,
+    **describe_notices.SENTENCES,
+    **describe_queue.SENTENCES,
     "completed": _ended("completed"),
     "stopped": _ended("stopped"),
     "failed": _ended("failed"),
