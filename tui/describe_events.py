@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tui import describe, describe_guards, describe_notices
+from tui import describe, describe_guards, describe_notices, describe_queue
 from tui.clean import clean
 from tui.format import as_number, count, duration, loss, short_count, size
 from tui.i18n import N_, _
