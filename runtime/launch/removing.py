@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from collections.abc import Collection
 from dataclasses import replace
+from pathlib import Path
 
 from runtime.launch.holding import take_ended
 from runtime.launch.processes import run_processes
@@ -15,7 +18,10 @@ from runtime.run.epochs import release_epoch
 from runtime.run.events import EventWriter
 from runtime.run.files import fsync_directory
 from runtime.run.layout import RunDirectory
-from runtime.run.record import RunRecord, read_record, write_record
+from runtime.run.record import LastCheckpoint, RunRecord, Summary, read_record, write_record
+from runtime.run.workspace import Workspace
+
+_PREPARED = re.compile(r"^\s+prepared:\s*[\"']?([^\"'#\n]+)", re.MULTILINE)
 
 
 def remove_run(run: RunDirectory) -> None:
@@ -25,7 +31,7 @@ def remove_run(run: RunDirectory) -> None:
     Raises UsageError for a run that is active or has protected checkpoints, HeadnodeError where processes of
     it are left, EpochHeld, OSError.
     """
-    record = _require_over(run)
+    record = require_over(run)
     protected = sorted(protected_steps(run) & {checkpoint.step for checkpoint in list_checkpoints(run)})
     if protected:
         raise UsageError(
@@ -48,19 +54,12 @@ def remove_checkpoint(run: RunDirectory, step: int) -> None:
 
     Raises UsageError for an active run, a protected checkpoint and a step without any; EpochHeld; OSError.
     """
-    record = _require_over(run)
+    record = require_over(run)
     found = [checkpoint for checkpoint in list_checkpoints(run) if checkpoint.step == step]
     if not found:
         raise UsageError(N_("{run} has no checkpoint of step {step}"), run=run.run_id, step=step)
-    if step in protected_steps(run):
-        raise UsageError(
-            N_(
-                "checkpoint {step} of {run} is protected; lift that first"
-                " (headnode protect {run}@{step} --off)"
-            ),
-            step=step,
-            run=run.run_id,
-        )
+    for checkpoint in found:
+        require_unprotected(run, checkpoint)
     epoch = take_ended(run)
     try:
         _delete(run, record, found)
@@ -77,13 +76,62 @@ def _delete(run: RunDirectory, record: RunRecord | None, found: list[Checkpoint]
     events.close()
     if record is None:
         return
-    complete = [checkpoint for checkpoint in list_checkpoints(run) if checkpoint.state == "complete"]
+    write_record(run, replace(record, summary=with_newest(record.summary, list_checkpoints(run))))
+
+
+def with_newest(summary: Summary, checkpoints: list[Checkpoint]) -> Summary:
+    """The summary with the newest complete one of these checkpoints, or none."""
+    complete = [checkpoint for checkpoint in checkpoints if checkpoint.state == "complete"]
     last = complete[-1] if complete else None
-    newest = {"step": last.step, "time": last.time, "bytes": last.bytes} if last is not None else None
-    write_record(run, replace(record, summary=replace(record.summary, checkpoint=newest)))  # type: ignore[arg-type]
+    newest: LastCheckpoint | None = (
+        {"step": last.step, "time": last.time, "bytes": last.bytes} if last is not None else None
+    )
+    return replace(summary, checkpoint=newest)
 
 
-def _require_over(run: RunDirectory) -> RunRecord | None:
+def require_unprotected(run: RunDirectory, checkpoint: Checkpoint) -> None:
+    """Raises UsageError for a protected checkpoint."""
+    if checkpoint.step in protected_steps(run) and not checkpoint.name.startswith("invalid-"):
+        raise UsageError(
+            N_(
+                "checkpoint {step} of {run} is protected; lift that first"
+                " (headnode protect {run}@{step} --off)"
+            ),
+            step=checkpoint.step,
+            run=run.run_id,
+        )
+
+
+def readers_of_data(run: RunDirectory, workspace: Workspace) -> list[str]:
+    """Runs and profiles of the workspace that read the data which this run has prepared: by `data.prepared`
+    in
+    their text, so that it is quick. What can't be read doesn't count."""
+    if not (run.artifacts / "data").is_dir():
+        return []
+    places = {run.run_id, str(run.path), os.path.relpath(run.path, workspace.root)}
+    places |= {f"{place}/artifacts/data" for place in places}
+    found = []
+    for other in workspace.runs():
+        if other != run and _reads(other.profile, places):
+            found.append(other.run_id)
+    for path in sorted(workspace.profiles.rglob("*.y*ml")):
+        if _reads(path, places):
+            found.append(str(path.relative_to(workspace.root)))
+    return found
+
+
+def _reads(profile: Path, places: Collection[str]) -> bool:
+    try:
+        match = _PREPARED.search(profile.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return False
+    return match is not None and match[1].strip().rstrip("/").removeprefix("./") in places
+
+
+def require_over(run: RunDirectory) -> RunRecord | None:
+    """The record of a run that may be deleted from (None where it can't be read). Raises UsageError for an
+    active
+    one, HeadnodeError where processes of it are left."""
     record = read_record(run)
     if record is not None and record.foreign:
         raise HeadnodeError(

@@ -16,6 +16,7 @@ from runtime.launch.plan import ResumePlan, accepts, make_plan, readable_record
 from runtime.launch.preflight import require
 from runtime.launch.processes import run_processes
 from runtime.launch.starting import workspace_root
+from runtime.launch.trash import empty_trash
 from runtime.messages import N_, HeadnodeError, UsageError
 from runtime.run.checkpoints import invalidate, remove_partial
 from runtime.run.epochs import release_epoch
@@ -90,6 +91,7 @@ def _prepare(
     resumed = resume_of(plan.checkpoint)
     _write_attempt(run, attempt, plan.profile, workspace, resumed)
     remove_partial(run)
+    empty_trash(run)
     events = EventWriter(run)
     for item in plan.rejected:
         problems = [str(problem) for problem in item.problems]

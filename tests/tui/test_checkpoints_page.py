@@ -137,13 +137,16 @@ async def test_deleting_asks_and_says_what_it_costs(panel: Any, saved: Workspace
         await _opened(pilot, saved, "08be")
         await pilot.press("x")
         await settle(pilot)
-        assert "the only one: without it the run can't be resumed" in screen_text(app)
+        assert "the only one: without it the run begins again at step 0" in screen_text(app)
         await pilot.press("escape")
         assert run.checkpoint(12_000).exists()
         await pilot.press("x", "enter")
         await settle(pilot)
+        assert run.checkpoint(12_000).exists(), "the only one is asked for harder: enter alone is not enough"
+        await pilot.press(*"12000", "enter")
+        await settle(pilot, rounds=3)
         assert list_checkpoints(run) == []
-        assert not _line(app, "12,000 ")
+        assert "deleted; u brings it back" in _line(app, "12,000 ")
 
 
 @pytest.mark.parametrize(

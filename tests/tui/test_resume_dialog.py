@@ -109,7 +109,9 @@ async def test_what_changes_results_has_to_be_acknowledged(
     app = panel(workspace)
     async with app.run_test(size=SIZE) as pilot:
         await _at(pilot, stopped)
-        await _asked(pilot, "n")
+        await pilot.press("n")
+        await settle(pilot)
+        await _asked(pilot, "b")
         await pilot.press("o", *"train.seed=7", "enter")
         await _until(pilot, lambda: "! train.seed" in screen_text(app))
         assert "the samples come in another order" in screen_text(app)

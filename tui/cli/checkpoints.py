@@ -11,7 +11,7 @@ from tui.cli.parser import Parser, add_common, add_run
 from tui.cli.progress import Progress
 from tui.cli.table import Column, Table
 from tui.format import age, count, duration, loss, percent, short_count, size
-from tui.i18n import _, ngettext
+from tui.i18n import _, ngettext, pgettext
 
 if TYPE_CHECKING:
     from runtime.run.checkpoints import Checkpoint, Verification
@@ -74,7 +74,7 @@ def _table(found: list[Checkpoint]) -> Table:
             Column(_("LOSS"), "right", importance=4),
             Column(_("TOKENS"), "right", importance=2),
             Column(_("SIZE"), "right", importance=3),
-            Column(_("AGE"), "right", importance=5),
+            Column(pgettext("how long ago", "AGE"), "right", importance=5),
             Column(_("WORLD"), importance=1),
             Column(_("CHECKED"), shrinks=True),
         ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
@@ -14,12 +13,17 @@ from textual.containers import Horizontal, VerticalScroll
 from tui import describe, theme
 from tui.dialogs import checkpoint_changes
 from tui.i18n import _
-from tui.pages.page import Page
+from tui.pages.checkpoint_actions import CheckpointActions
 from tui.widgets import overview
 from tui.widgets.checkpoint_detail import address, detail_lines
-from tui.widgets.checkpoint_rows import RowMaker, checkpoint_columns, checkpoint_key, run_key, run_row
-from tui.widgets.checkpoint_shelves import Shelves
-from tui.widgets.checkpoint_verify import VerifyQueue
+from tui.widgets.checkpoint_rows import (
+    RowMaker,
+    checkpoint_columns,
+    checkpoint_key,
+    run_key,
+    run_row,
+)
+from tui.widgets.checkpoint_tree import arranged
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.lines import Lines
 from tui.widgets.pane import Pane
@@ -27,20 +31,32 @@ from tui.widgets.run_table import matches
 from tui.widgets.table import Row, Table
 
 if TYPE_CHECKING:
-    from runtime.messages import Message
-    from runtime.run.checkpoints import Checkpoint, Verification
+    from runtime.run.checkpoints import Checkpoint
+    from runtime.run.record import RunRecord
     from tui.store.runs import RunView
     from tui.widgets.checkpoint_list import Shelf
 
 _LOOK_SECONDS = 5
+_PAIR = 2
 _NO_CHECKPOINTS = frozenset({"command", "prepare"})
 
 
-class CheckpointsPage(Page):
+class CheckpointsPage(CheckpointActions):
     """`app.show_page("checkpoints", run_id=…)` unfolds this run and goes to its newest checkpoint."""
 
     NAME = "checkpoints"
-    ACTIONS = ("unfold", "resume", "branch", "verify", "protect", "delete", "filter")
+    ACTIONS = (
+        "undo",
+        "unfold",
+        "resume",
+        "branch",
+        "verify",
+        "protect",
+        "delete",
+        "mark",
+        "compare_checkpoints",
+        "filter",
+    )
     DEFAULT_CSS = """
     CheckpointsPage #tree { height: 3fr; }
     CheckpointsPage #detail { height: 2fr; margin-top: 1; }
@@ -62,13 +78,11 @@ class CheckpointsPage(Page):
         super().__init__()
         for binding in self._ARROWS:
             self._bindings.bind(binding.key, binding.action, show=False)
-        self._shelves = Shelves(self, self._shelf_changed)
-        self._failed: dict[Path, tuple[Message, ...]] = {}
-        self._verifying = VerifyQueue(self, self._verify_changed, self._verified)
         self._run_rows: dict[str, tuple[tuple[object, ...], Row]] = {}
         self._wanted: str | None = None
         self._words = ""
         self._ticks = 0
+        self._swept = False
 
     def body(self) -> ComposeResult:
         yield FilterLine(_("words of a run's name, state or job"))
@@ -104,7 +118,19 @@ class CheckpointsPage(Page):
             self._shelves.choose(views)
             self._shelves.news(views)
             self._shelves.read(view for view in views if view.run_id in self._shelves.unfolded)
+            self._sweep(views)
         self._show()
+
+    def _sweep(self, views: list[RunView]) -> None:
+        """Once: what an earlier panel had no time to remove is removed now."""
+        if self._swept or self.headnode.preferences.read_only:
+            return
+        self._swept = True
+        over = [view.directory for view in views if view.record is not None and _changeable(view.record)]
+        checkpoint_changes.empty(self, over, self._after_sweep)
+
+    def _after_sweep(self) -> None:
+        self._shelves.read(view for view in self._views() if view.run_id in self._shelves.unfolded)
 
     def runs_changed(self, changed: frozenset[str]) -> None:
         views = self._views()
@@ -115,6 +141,8 @@ class CheckpointsPage(Page):
 
     def tick(self) -> None:
         self._ticks += 1
+        if self._leaving:
+            self._show()  # the seconds that are left
         if self._ticks % _LOOK_SECONDS == 0:
             watched = {view.run_id for view in self.store.active()}
             if self.selected_run is not None:
@@ -122,9 +150,6 @@ class CheckpointsPage(Page):
             shown = watched & self._shelves.unfolded
             self._shelves.read(view for view in self._views() if view.run_id in shown)
             self._show()
-
-    def _read(self, view: RunView) -> None:
-        self._shelves.read([view])
 
     def _shelf_changed(self, shelf: Shelf) -> None:
         if not self.is_mounted:
@@ -148,13 +173,15 @@ class CheckpointsPage(Page):
         table = self.query_one(Table)
         columns = checkpoint_columns(table.size.width)
         table.set_columns(columns)
-        maker = RowMaker(columns, self.headnode.services.clock(), self._failed, self._verifying.shares)
+        clock = self.headnode.services.clock()
+        maker = RowMaker(columns, clock, self._failed, self._verifying.shares, self._marked)
         views, rows = self._views(), list[Row]()
-        for view in views:
+        for view, depth in arranged(views):
             shelf = self._shelves.get(view.run_id)
             unfolded = view.run_id in self._shelves.unfolded
-            rows.append(self._run_row(view, shelf, unfolded))
+            rows.append(self._run_row(view, shelf, unfolded, depth))
             if shelf is not None and unfolded:
+                rows += [maker.trashed(shelf, one) for one in shelf.trashed]
                 rows += [maker.row(shelf, checkpoint) for checkpoint in shelf.checkpoints]
         table.set_rows(rows)
         empty = self.store.loaded and not views
@@ -163,13 +190,13 @@ class CheckpointsPage(Page):
             self._show_empty()
         self._show_detail()
 
-    def _run_row(self, view: RunView, shelf: Shelf | None, unfolded: bool) -> Row:
+    def _run_row(self, view: RunView, shelf: Shelf | None, unfolded: bool, depth: int) -> Row:
         """Made anew only where something of it has changed: there may be a thousand."""
-        made_for = (view, shelf, unfolded)
+        made_for = (view, shelf, unfolded, depth)
         before = self._run_rows.get(view.run_id)
         if before is not None and all(old is new for old, new in zip(before[0], made_for, strict=True)):
             return before[1]
-        row = run_row(view, shelf, unfolded)
+        row = run_row(view, shelf, unfolded, depth)
         self._run_rows[view.run_id] = (made_for, row)
         return row
 
@@ -245,106 +272,7 @@ class CheckpointsPage(Page):
         if self.can("unfold"):
             self.action_unfold()
 
-    # -- what can be done
-
-    def can(self, action: str) -> bool:
-        view = self.selected_run if self.is_mounted else None
-        if action == "filter":
-            return bool(self.store.runs)
-        if view is None:
-            return False
-        checkpoint, record = self.selected, view.record
-        ours = record is not None and not record.read_only
-        complete = checkpoint is not None and checkpoint.state == "complete"
-        match action:
-            case "unfold":
-                return checkpoint is None
-            case "resume":
-                over = record is not None and record.ended_state
-                return ours and over and (complete if checkpoint is not None else bool(self._complete(view)))
-            case "branch":
-                return ours and complete
-            case "verify":
-                return bool(self._to_verify(view, checkpoint))
-            case "protect":
-                return ours and complete
-            case "delete":
-                return ours and checkpoint is not None
-        return False
-
-    def _complete(self, view: RunView) -> list[Checkpoint]:
-        shelf = self._shelves.get(view.run_id)
-        return shelf.complete if shelf is not None else []
-
-    def _to_verify(self, view: RunView, checkpoint: Checkpoint | None) -> list[Checkpoint]:
-        wanted = [checkpoint] if checkpoint is not None else self._complete(view)
-        shares = self._verifying.shares
-        return [item for item in wanted if item.state == "complete" and item.path not in shares]
-
-    def action_unfold(self) -> None:
-        view = self.selected_run
-        if view is not None:
-            self.action_fold(view.run_id in self._shelves.unfolded)
-
-    def action_fold(self, fold: bool) -> None:
-        """Hides or shows the checkpoints of the run that the cursor is on or in."""
-        view, unfolded = self.selected_run, self._shelves.unfolded
-        if view is None or not self.query_one(Table).has_focus:
-            return
-        if fold:
-            self.query_one(Table).cursor = run_key(view.run_id)
-            unfolded.discard(view.run_id)
-        elif view.run_id not in unfolded:
-            unfolded.add(view.run_id)
-            self._read(view)
-        self._show()
-
-    def action_resume(self) -> None:
-        view, checkpoint = self.selected_run, self.selected
-        if view is not None:
-            self.headnode.resume_run(view.run_id, checkpoint.step if checkpoint is not None else None)
-
-    def action_branch(self) -> None:
-        from tui.dialogs.resume_plan import ResumePlanDialog
-
-        view, checkpoint = self.selected_run, self.selected
-        if view is not None and checkpoint is not None:
-            self.app.push_screen(ResumePlanDialog(view, checkpoint.step, branch=True))
-
-    def action_verify(self) -> None:
-        view = self.selected_run
-        for checkpoint in self._to_verify(view, self.selected) if view is not None else ():
-            self._failed.pop(checkpoint.path, None)
-            self._verifying.add(checkpoint)
-
-    def _verify_changed(self) -> None:
-        if self.is_mounted:
-            self._show()
-
-    def _verified(self, checkpoint: Checkpoint, result: Verification) -> None:
-        run_id = checkpoint.path.parent.parent.name
-        view = self.store.runs.get(run_id)
-        where = address(describe.short_id(run_id), checkpoint.step)
-        gone = not checkpoint.path.exists()  # the run keeps its newest ones and goes on while this reads
-        if result.ok or gone:
-            if view is not None:
-                self._read(view)
-            if gone:
-                self.headnode.say(_("{address} was deleted before it was verified").format(address=where))
-            return
-        self._failed[checkpoint.path] = result.problems
-        self.notify(_("{address} is damaged").format(address=where), severity="error", markup=False)
-
-    def action_protect(self) -> None:
-        view, checkpoint = self.selected_run, self.selected
-        if view is not None and checkpoint is not None:
-            checkpoint_changes.protect(self, view, checkpoint, lambda: self._read(view))
-
-    def action_delete(self) -> None:
-        view, checkpoint = self.selected_run, self.selected
-        if view is not None and checkpoint is not None:
-            complete = self._complete(view)
-            checkpoint_changes.delete(self, view, checkpoint, complete, lambda: self._read(view))
+    # -- the line of words
 
     def action_filter(self) -> None:
         self.query_one(FilterLine).open()
@@ -371,3 +299,8 @@ class CheckpointsPage(Page):
         if view is None:
             return None
         return address(view.run_id, checkpoint.step) if checkpoint is not None else view.run_id
+
+
+def _changeable(record: RunRecord) -> bool:
+    """Whether something of the run may be removed from here."""
+    return record.ended_state and not record.read_only

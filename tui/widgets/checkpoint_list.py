@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from runtime.launch.trash import Trashed
     from runtime.run.checkpoints import Checkpoint
     from runtime.run.layout import RunDirectory
 
@@ -20,6 +21,8 @@ class Shelf:
     checkpoints: tuple[Checkpoint, ...]
     metric: str | None = None
     best: int | None = None
+    trashed: tuple[Trashed, ...] = ()
+    """Deleted a moment ago, and still to be brought back."""
 
     @property
     def complete(self) -> list[Checkpoint]:
@@ -34,6 +37,7 @@ class Shelf:
 
 def read_shelf(run: RunDirectory, metric: str | None) -> Shelf:
     """What is there now; `metric` as `kept_metric` gives it."""
+    from runtime.launch.trash import trashed
     from runtime.run.checkpoints import list_checkpoints
 
     found = tuple(reversed(list_checkpoints(run)))
@@ -45,7 +49,8 @@ def read_shelf(run: RunDirectory, metric: str | None) -> Shelf:
         and checkpoint.complete is not None
         and math.isfinite(value := checkpoint.complete.metrics.get(metric, math.nan))
     ]
-    return Shelf(run.run_id, found, metric, min(scored)[1] if scored else None)
+    best = min(scored)[1] if scored else None
+    return Shelf(run.run_id, found, metric, best, tuple(trashed(run)))
 
 
 def kept_metric(run: RunDirectory) -> str | None:
