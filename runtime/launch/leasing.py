@@ -4,7 +4,7 @@ back."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -96,16 +96,17 @@ class Leasing:
             slots_here=devices.slot_count(),
         )
 
-    def adopt(self) -> None:
-        """Takes over the leases that a supervisor before this one left behind, all or, where one is lost,
-        none."""
-        before = leases.of_run(self._run.run_id, self._run.path)
-        if not before:
-            return
-        try:
-            self.held = leases.take_all([lease.key for lease in before], self._run.run_id, self._run.path)
-        except (LeaseHeld, LeaseError, OSError) as error:
-            say(f"the leases of the supervisor before could not be taken over: {error}")
+    def adopt(self, started: bool, known: Sequence[str] = ()) -> None:
+        """Takes over the leases that a supervisor before this one left behind. An attempt that runs is on the
+        devices `known` from its record, whatever became of their leases: each that can be had is taken."""
+        keys = [lease.key for lease in leases.of_run(self._run.run_id, self._run.path)]
+        for key in dict.fromkeys([*keys, *(known if started else ())]):
+            try:
+                self.held += (leases.take(key, self._run.run_id, self._run.path),)
+            except (LeaseHeld, LeaseError, OSError) as error:
+                say(f"the lease on {key} could not be taken over: {error}")
+        if not started and len(self.held) < len(keys):
+            self.give_back()  # all or none
 
     @property
     def keys(self) -> tuple[str, ...]:

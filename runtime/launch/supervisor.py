@@ -70,7 +70,7 @@ class Supervisor:
         self._leasing = Leasing(run, handover.environment, handover.asked)
         self._leasing.begin(command, handover.priority)
         if record.state not in ENDED:
-            self._leasing.adopt()
+            self._leasing.adopt(handover.started, record.devices)
         self._executor = Executor(
             self._chronicle,
             self._engine,

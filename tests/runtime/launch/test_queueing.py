@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from runtime.launch.actions import Acquire, Prioritize, Start, Wait
 from runtime.launch.devices import Device
+from runtime.launch.evidence import AgentEvidence, Evidence, RankEvidence, Request
+from runtime.launch.evidence_devices import MemoryEvidence, QueueEvidence
 from runtime.launch.leases import Lease
 from runtime.launch.queueing import SILENT, Ticket, Wants, decide, lacking, wants_of
+from runtime.launch.reconcile import reconcile
+from runtime.messages import Message
+from runtime.run.record import RunRecord
 from runtime.telemetry import DeviceProcess
 
 GIB = 1 << 30
@@ -153,3 +160,66 @@ def test_what_is_hidden_from_us_is_not_taken() -> None:
 def test_what_a_job_wants(launch: dict[str, Any], here: int, wants: Wants | None) -> None:
     section = {"job": "pretrain", "processes": 2, "device": "auto", "gpus": None, "slots": None} | launch
     assert wants_of(**section, memory=5, gpus_here=here, slots_here=16) == wants
+
+
+RECORD = RunRecord("a", "/run/a", "a", "command", "starting", attempt=1)
+
+
+def waiting(others: tuple[Ticket, ...] = (), **more: Any) -> QueueEvidence:
+    return QueueEvidence(ticket("a", 2, asked=5.0), others, tuple(gpus(2)), **({"known": True} | more))
+
+
+def decided(queue: QueueEvidence | None = None, record: RunRecord = RECORD, **more: Any) -> list[Any]:
+    return reconcile(record, Evidence(now=0.0, job="command", queue=queue, **more))
+
+
+def test_reconcile_starts_takes_or_waits() -> None:
+    assert decided(None, left=0) == [Start()]
+    assert decided(waiting(leased=True), left=0) == [Start()]
+    assert decided(waiting(leased=True), left=1) != [Start()]  # nothing of the attempt before may be there
+    assert decided(waiting()) == [Acquire(("GPU-0", "GPU-1"))]
+    first = ticket("b", 1, asked=1.0)
+    assert decided(waiting((first,))) == [Wait(waiting().me, ("b",))]
+    assert decided(waiting(known=False)) == []
+    assert decided(waiting(), start_at=1.0) == []  # a restart that isn't due yet
+
+
+def test_reconcile_tells_what_keeps_a_run_waiting() -> None:
+    (action,) = decided(waiting(problem=Message("the disk is full")))
+    assert action == Wait(waiting().me, (), "the disk is full")
+    (action,) = decided(QueueEvidence(ticket("a", 3), (), tuple(gpus(2)), known=True))
+    assert action.problem == "3 GPUs wanted, but 2 can be used here"
+
+
+def test_reconcile_changes_a_priority_only_of_who_waits() -> None:
+    asked = Request("1", 1, "priority", priority=7)
+    actions = decided(waiting((ticket("b", 1, asked=1.0),)), requests=(asked,))
+    assert actions[0] == Prioritize(7)
+    assert [action.event for action in actions[1:3]] == ["request_accepted", "request_done"]
+    for queue in (None, waiting(leased=True)):
+        refused = decided(queue, left=0, requests=(asked,))[0]
+        assert (refused.event, refused.reason) == ("request_refused", "not_waiting")
+
+
+@pytest.mark.parametrize(
+    ("memory", "state", "does"),
+    [
+        (MemoryEvidence("free"), "stopping", ["End"]),
+        (MemoryEvidence("unverified"), "stopping", ["End"]),
+        (MemoryEvidence("checking", since=99.0), "stopping", []),
+        (MemoryEvidence("held", {"GPU-0": [7]}, since=1.0), "stopping", []),
+        (MemoryEvidence("held", {"GPU-0": [7]}, since=11.0), "stopping", ["Enter"]),
+        (MemoryEvidence("held", {"GPU-0": [7]}, since=99.0), "unkillable", []),
+    ],
+)
+def test_reconcile_ends_nothing_whose_gpu_memory_is_held(
+    memory: MemoryEvidence, state: str, does: list[str]
+) -> None:
+    over = {
+        "started": True,
+        "agent": AgentEvidence("gone", code=0),
+        "ranks": (RankEvidence(0, "gone", ended=True, code=0),),
+        "left": 0,
+    }
+    found = decided(record=replace(RECORD, state=state), memory=memory, **over)
+    assert [type(action).__name__ for action in found] == does
