@@ -56,7 +56,9 @@ def stop(context: Context) -> int:
         if options.json:
             context.out.json({"run_id": run.run_id, "request": request})
         else:
-            context.out.line((run.run_id, "strong"), "  ", describe.stop_asked(save, options.kill))
+            queued = record.state == "queued"
+            words = _("Taking it out of the queue") if queued else describe.stop_asked(save, options.kill)
+            context.out.line((run.run_id, "strong"), "  ", words)
             context.out.line((_("Next: headnode show {run}").format(run=run.run_id), "dim"))
         return 0
     ended = following.wait(context, run, context.err)
