@@ -175,8 +175,16 @@ class CheckpointSaver:
                 return SaveOutcome(facts.step, time.monotonic() - began, 0, problem.reason, problem.error)
         fault_point("checkpoint:published", facts.step)
         if self._strategy.rank == 0:
-            self._after_publishing(facts.step)
+            self._look_after_the_others(facts.step)
         return SaveOutcome(facts.step, time.monotonic() - began, sum(int(file["bytes"]) for file in files))
+
+    def _look_after_the_others(self, step: int) -> None:
+        """Retention. What it can't do now (a directory that somebody took away) it does after the next
+        save."""
+        try:
+            self._after_publishing(step)
+        except OSError as error:
+            print(f"older checkpoints can't be tidied up now: {brief(error)}", flush=True)
 
     def _on_all_ranks(
         self, stage: Callable[[], list[dict[str, Any]]]

@@ -16,9 +16,13 @@ import pytest
 from runtime.jobs.patience import PatientStream
 from runtime.run.checkpoints import list_checkpoints, newest_valid
 from runtime.run.journal import PatientAppender
+from runtime.run.layout import RunDirectory
 from runtime.run.tail import read_jsonl
 from runtime.train.disk import INTERVAL, DiskSettings, DiskWatch
+from runtime.train.strategies.single import Single
 from tests.runtime.train.forked_runs import ForkedRun
+from tests.runtime.train.forking import CPU
+from tests.runtime.train.small import Small, facts, saver
 from tests.runtime.train.training_runs import profile_text, write_text
 
 
@@ -186,9 +190,9 @@ def filled(directory: Path, leave: int) -> Path:
     return ballast
 
 
-@pytest.mark.parametrize("watched", [True, False])
+@pytest.mark.parametrize(("watched", "world_size"), [(True, 1), (False, 2)])
 def test_a_real_file_system_that_is_full_loses_no_checkpoint_and_ends_no_run(
-    tmp_path: Path, small_disk: Path, watched: bool
+    tmp_path: Path, small_disk: Path, watched: bool, world_size: int
 ) -> None:
     """It fills up while step 15 begins; the run trains to its end, fails since its last state can't be saved,
     and goes on from the newest checkpoint when there is room again."""
@@ -198,11 +202,12 @@ def test_a_real_file_system_that_is_full_loses_no_checkpoint_and_ends_no_run(
         "guard": {"disk": {"margin_gib": 0.0, "warn_below_gib": 0.0} if watched else None},
     }
     run = ForkedRun.create(small_disk, text_of(tmp_path, **sections))
-    run.start(env={"HEADNODE_FAULT": "freeze:step@15,attempt=1"})
-    run.wait_for(lambda: frozen(run.processes[0].pid))
+    run.start(world_size, env={"HEADNODE_FAULT": "freeze:step@15,attempt=1"})
+    run.wait_for(lambda: all(frozen(process.pid) for process in run.processes))
     ballast = filled(small_disk, 64 << 10)
-    run.processes[0].send_signal(signal.SIGCONT)
-    assert run.wait() == [23]
+    for process in run.processes:
+        process.send_signal(signal.SIGCONT)
+    assert run.wait() == [23] * world_size
     end = run.exit()
     assert end is not None
     assert (end.reason, end.step) == ("disk_full", 40)
@@ -216,9 +221,26 @@ def test_a_real_file_system_that_is_full_loses_no_checkpoint_and_ends_no_run(
     assert steps
     assert watched or steps[-6:] == [15, 20, 25, 30, 35, 40]
     ballast.unlink()
-    assert run.train(resume=newest.name) == [0]
+    assert run.train(world_size, resume=newest.name) == [0] * world_size
     assert saved(run)[-1] == 40
 
 
 def frozen(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def test_retention_that_fails_ends_no_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    directory.checkpoints.mkdir(parents=True)
+
+    def vanished(step: int) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "step-00000001")
+
+    small, to = Small.create(), saver(directory, Single(CPU), after_publishing=vanished)
+    small.step(1)
+    to.start(small.state, facts(1))
+    outcome = to.wait()
+    to.close()
+    assert outcome is not None
+    assert outcome.reason is None
+    assert "can't be tidied up now" in capfd.readouterr().out

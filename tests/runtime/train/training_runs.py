@@ -21,6 +21,7 @@ from safetensors import safe_open
 from runtime.profile import dump, loads
 from runtime.run.exits import ExitRecord, read_exit
 from runtime.run.layout import AttemptDirectory, RunDirectory
+from runtime.run.tail import read_jsonl
 
 WORDS = (
     "the cat sat on a mat and saw no dog while rain fell over old grey stones by every sea".split()  # noqa: SIM905
@@ -179,9 +180,7 @@ class TrainingRun:
 
     def rows(self, attempt: int | None = None) -> list[dict[str, Any]]:
         """All metric lines, or those of one attempt."""
-        if not self.directory.metrics.exists():
-            return []
-        lines = [json.loads(line) for line in self.directory.metrics.read_text().splitlines()]
+        lines = read_jsonl(self.directory.metrics)
         return [line for line in lines if attempt in (None, line["attempt"])]
 
     def last_step(self) -> int:
@@ -200,9 +199,7 @@ class TrainingRun:
         return curve
 
     def reports(self, event: str, rank: int = 0) -> list[dict[str, Any]]:
-        path = self.files.report(rank)
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [report for line in lines if (report := json.loads(line))["event"] == event]
+        return [report for report in read_jsonl(self.files.report(rank)) if report["event"] == event]
 
     def samples(self, attempt: int, world_size: int) -> dict[int, list[tuple[int, int]]]:
         """(sample number, sequence) of each step over all ranks, in order of number."""
