@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.run.layout import RunDirectory
 from tui.cli.log_source import last_lines_offset
 
 from .conftest import CommandLine
@@ -128,3 +129,57 @@ def test_following_an_ended_run_ends_with_its_last_half_line(cli: CommandLine, n
     done = cli("logs", "last", "-f")
     assert done.returncode == 0
     assert done.stdout.splitlines() == [f"line {i}" for i in range(31, 50)] + ["half"]
+
+
+def two_ranks(run: Path) -> None:
+    """Two ranks whose lines came by turns, once a second, and a supervisor that says when."""
+    for rank in (0, 1):
+        add_log(run, b"".join(b"step %d of rank %d\n" % (step, rank) for step in range(4)), rank=rank)
+        times = RunDirectory(run).attempt(1).times(rank)
+        length = len("step 0 of rank 0\n")
+        times.write_text(
+            "".join(f"{1_795_000_000.0 + 2 * n + rank:014.3f} {length * (n + 1):016d}\n" for n in range(4))
+        )
+    RunDirectory(run).supervisor_log.write_text("2026-11-18 11:06:43 in between\n")
+
+
+def test_all_logs_merged_by_time(cli: CommandLine, new_run: NewRun) -> None:
+    two_ranks(new_run("demo-1f00"))
+    lines = [" ".join(line.split()) for line in cli("logs", "last", "--all").stdout.splitlines()]
+    assert lines[:3] == [
+        "11:06:40 [0] step 0 of rank 0",
+        "11:06:41 [1] step 0 of rank 1",
+        "11:06:42 [0] step 1 of rank 0",
+    ]
+    assert "11:06:43 [sup] 2026-11-18 11:06:43 in between" in lines[3:5]
+    assert len(lines) == 9
+    last = cli("logs", "last", "--all", "-n", "2", "--json").stdout.splitlines()
+    assert [json.loads(line)["line"] for line in last] == ["step 3 of rank 0", "step 3 of rank 1"]
+    assert json.loads(last[0])["time"] == 1_795_000_006.0
+
+
+def test_only_lines_that_match_and_that_came_since(cli: CommandLine, new_run: NewRun) -> None:
+    two_ranks(new_run("demo-1f00"))
+    found = cli("logs", "last", "--all", "--grep", "step [23] of RANK 1").stdout.splitlines()
+    assert found == []
+    found = cli("logs", "last", "--all", "--grep", "step [23] of rank 1").stdout.splitlines()
+    assert [line[-16:] for line in found] == ["step 2 of rank 1", "step 3 of rank 1"]
+    since = cli("logs", "last", "--since", "2026-11-18 11:06:43").stdout.splitlines()
+    assert since == ["step 2 of rank 0", "step 3 of rank 0"]
+    since = cli("logs", "last", "--all", "--since", "2026-11-18 11:06:46").stdout.splitlines()
+    assert [line[-16:] for line in since] == ["step 3 of rank 0", "step 3 of rank 1"]
+
+
+def test_what_cannot_be_asked_of_logs_is_refused(cli: CommandLine, new_run: NewRun) -> None:
+    add_log(new_run("demo-1f00"), b"no time in here\n")
+    for arguments, words in (
+        (("--grep", "("), "no regular expression"),
+        (("--since", "yesterday"), "no moment"),
+        (("--since", "1h"), "nothing tells when"),
+        (("--all", "--rank", "1"), "--all stands for every log"),
+        (("--raw", "--all"), "--raw gives a log as it is"),
+    ):
+        done = cli("logs", "last", *arguments)
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
