@@ -41,7 +41,7 @@ def machine_checks(profile: Profile, workspace: Workspace, resume: RunDirectory 
     yield from _memory(profile, estimate)
     yield _cores(profile)
     yield _session()
-    yield from _leftovers(resume)
+    yield from _leftovers(workspace, resume)
 
 
 def _estimate(profile: Profile) -> Estimate | None:
@@ -153,11 +153,13 @@ def _session() -> Check:
     )
 
 
-def _leftovers(resume: RunDirectory | None) -> Iterator[Check]:
-    """Processes of runs that are over take memory, and a GPU's too, from the next."""
+def _leftovers(workspace: Workspace, resume: RunDirectory | None) -> Iterator[Check]:
+    """Processes of runs that are over take memory, and a GPU's too, from the next. What lies in another
+    workspace matters here where it holds GPU memory."""
     by_run: dict[str, list[Leftover]] = {}
     for leftover in find():
-        if resume is None or leftover.path != str(resume.path):
+        ours = Path(leftover.path).parent == workspace.logs
+        if (ours or leftover.memory) and (resume is None or leftover.path != str(resume.path)):
             by_run.setdefault(leftover.run_id, []).append(leftover)
     for run_id, found in by_run.items():
         pids = ", ".join(str(leftover.identity.pid) for leftover in found)

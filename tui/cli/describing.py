@@ -43,7 +43,10 @@ def headline_loss(record: RunRecord) -> float | None:
 
 
 def time_left(record: RunRecord) -> str:
-    """The time left of a run under way, the age of the end of one that is over."""
+    """The time left of a run under way, what one in the queue waits for, the age of the end of one that is
+    over."""
+    if record.state == "queued":
+        return _waiting(record)
     if record.ended_state:
         ended = record.ended or record.summary.updated
         return "" if ended is None else _("{age} ago").format(age=duration(time.time() - ended, parts=1))
@@ -78,13 +81,15 @@ def progress_line(record: RunRecord) -> str:
 
 def waits(record: RunRecord) -> str:
     """`queued: waits for 2 GPUs, 1 ahead`."""
+    waiting, word = _waiting(record), describe.word(record.state)
+    return _("{state}: {waits}").format(state=word, waits=waiting) if waiting else word
+
+
+def _waiting(record: RunRecord) -> str:
     from runtime.launch.queueing_view import waiting_of
 
     message = waiting_of(record.queue)
-    word = describe.word(record.state)
-    if message is None:
-        return word
-    return _("{state}: {waits}").format(state=word, waits=render(message))
+    return render(message) if message is not None else ""
 
 
 def preparation(report: Mapping[str, Any]) -> str:

@@ -256,6 +256,14 @@ def progress_parts(view: RunView, now: float) -> list[str]:
     return parts
 
 
+def _queued(record: RunRecord) -> str:
+    """What a run in the queue waits for."""
+    from runtime.launch.queueing_view import waiting_of
+
+    message = waiting_of(record.queue) if record.state == "queued" else None
+    return render(message) if message is not None else ""
+
+
 def waiting_line(view: RunView, preparation: Preparation | None, width: int) -> Text | None:
     """What goes on before the first metric, with rate and time left where they are known; None once there are
     metrics."""
@@ -264,7 +272,7 @@ def waiting_line(view: RunView, preparation: Preparation | None, width: int) -> 
         return None
     muted, text = theme.style("muted"), theme.style("text")
     if preparation is None:
-        words = describe.phase(record.summary.phase) or describe.word(record.state)
+        words = _queued(record) or describe.phase(record.summary.phase) or describe.word(record.state)
         return Text.assemble((words, text), ("   " + _("the first values come after it"), muted))
     line = Text(describe.phase(preparation.phase), text)
     facts = [Text(fact, muted) for fact in _facts(preparation)]
