@@ -69,6 +69,7 @@ _BY_CAUSE: Mapping[str, str] = {
     "exited_early": N_(
         "The others wait for a rank that has left; see why its part of the work ended before theirs."
     ),
+    "exception": N_("The traceback in the log leads to the place."),
     "no_exit_record": N_(
         "Something in it ends the process by itself (os._exit, sys.exit); the log's end shows where."
     ),

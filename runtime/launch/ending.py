@@ -39,7 +39,7 @@ class Ending:
             order = _LATE[self.cause]
         elif self.reason in _NAMED:
             order = 0
-        elif self.evidence.get("signal") is not None:
+        elif self.evidence.get("signal") is not None and not self.evidence.get("recorded"):
             order = 2 if self.reason == "preempted" else 1
         else:
             order = 3

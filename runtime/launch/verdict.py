@@ -94,7 +94,8 @@ def _classify_signal(rank: RankEvidence, evidence: Evidence, ending: Any) -> End
     ):
         made: Ending = ending("ours")
     elif rank.outcome is not None and rank.outcome != "finished":
-        made = ending("stopped" if rank.outcome == "stopped" else "failed", rank.reason or "crash")
+        kind: Kind = "stopped" if rank.outcome == "stopped" else "failed"
+        made = ending(kind, rank.reason or "crash", recorded=True)
     elif rank.signal == signals.SIGTERM:
         made = ending("failed", "preempted")
     elif rank.signal == signals.SIGKILL:

@@ -73,6 +73,11 @@ def _find(ending: Ending, lines: Sequence[LogLine]) -> Finding | None:
         return Finding("cgroup_oom" if evidence["source"] in GROUP_COUNTERS else "kernel_oom")
     error = evidence.get("error")
     error = error if isinstance(error, str) else None
+    if signal is not None and evidence.get("recorded"):
+        # It had said itself why it ends; what killed it in the middle of leaving is no cause.
+        finding = by_exit_code(1, lines, error)
+        if finding is not None and ending.reason not in _OF_REASON:
+            return finding
     if signal is not None:
         if ending.reason in _OF_REASON and ending.reason != "oom_host":
             return Finding(_OF_REASON[ending.reason])

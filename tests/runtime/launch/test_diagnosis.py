@@ -153,6 +153,23 @@ def test_an_error_counts_more_than_the_connection_that_it_broke() -> None:
     assert verdict.evidence["error"] == "ValueError: bad batch"
 
 
+def test_what_kills_a_rank_in_the_middle_of_leaving_is_no_cause() -> None:
+    """A worker that has written why it fails, and whose libraries abort it while it leaves."""
+    raised = {
+        "code": None,
+        "signal": 6,
+        "outcome": "failed",
+        "reason": "crash",
+        "error": "ValueError: bad batch",
+    }
+    lost = {
+        **raised,
+        "error": "RuntimeError: [gloo/transport/tcp/pair.cc:553] Connection closed by peer [::1]:1",
+    }
+    facts = judged(ended(0, ended_at=1.0, **lost), ended(1, ended_at=1.1, **raised), job="pretrain").evidence
+    assert (facts["rank"], facts["cause"], facts["error"]) == (1, "exception", "ValueError: bad batch")
+
+
 def test_a_rank_that_left_with_code_0_is_named_and_not_those_that_waited() -> None:
     ranks = (ended(0, code=1, ended_at=2.0), ended(1, code=0, ended_at=1.0))
     verdict = judged(*ranks, r0=logs.GLOO_CLOSED)
