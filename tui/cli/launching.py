@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runtime.run.record import RunRecord
     from tui.cli.context import Context
 
-_DECIDED_SECONDS = 2.0
+_DECIDED_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 
 

@@ -25,7 +25,7 @@ from runtime.run.workspace import Workspace, init_workspace
 from tests.conftest import ISOLATION
 
 WORKER = Path(__file__).with_name("worker_script.py")
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @pytest.fixture(autouse=True)
