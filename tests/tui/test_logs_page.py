@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runtime.run.workspace import Workspace
-from tests.tui.settling import screen_text, settle
+from tests.tui.settling import press_character, screen_text, settle
 
 
 def directory(workspace: Workspace, suffix: str) -> Any:
@@ -54,6 +54,33 @@ async def test_a_run_is_picked_and_its_ranks_are_read_by_keys_alone(panel: Any, 
         await pilot.press("enter", "slash", *"first", "enter")
         await settle(pilot)
         assert app.screen.log_view.copy_text() == "first attempt"
+
+
+async def test_brackets_go_from_log_to_log_and_a_page_opens_where_it_is_told(
+    panel: Any, ranks: Workspace
+) -> None:
+    run = directory(ranks, "9c1e")
+    app = panel(ranks)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        app.show_page("logs", run_id=run.run_id, rank=0, line=3)
+        await settle(pilot)
+        third = run.attempt(2).log(0).read_text().splitlines()[2]
+        assert app.screen.log_view.copy_text() == third
+        for title in ("rank 1", "rank 2", "all, by time", "supervisor", "attempt 1, rank 0"):
+            await press_character(pilot, "]")
+            await settle(pilot)
+            assert f"olmo-1b-9c1e › {title}" in screen_text(app)
+        await press_character(pilot, "[")
+        await settle(pilot)
+        assert "olmo-1b-9c1e › supervisor" in screen_text(app)
+        app.show_page("logs", run_id=run.run_id, rank=1, text="from rank 1")
+        await settle(pilot)
+        assert app.screen.log_view.copy_text() == "hello from rank 1"
+        assert not app.screen.log_view.lines.follow
+        app.show_page("logs", run_id=run.run_id, source="merged", attempt=1)
+        await settle(pilot)
+        assert "olmo-1b-9c1e › attempt 1, all, by time" in screen_text(app)
 
 
 async def test_another_run_is_opened_from_the_list(panel: Any, sample: Workspace) -> None:
