@@ -90,7 +90,9 @@ def _own_names(profile: Profile, names: list[str]) -> list[str]:
 def _as_json(
     profile: Profile, estimate: Estimate | None, command: list[str], environment: list[str]
 ) -> dict[str, Any]:
-    numbers = {} if estimate is None else {**asdict(estimate), "memory_total": estimate.memory_total}
+    numbers = {} if estimate is None else asdict(estimate)
+    if estimate is not None:
+        numbers |= {"memory_total": estimate.memory_total, "checkpoint_bytes": estimate.checkpoint_bytes}
     return {"name": profile.name, "job": profile.job, **numbers, "command": command, "env_names": environment}
 
 
@@ -126,6 +128,7 @@ def _show_size(context: Context, profile: Profile, estimate: Estimate) -> None:
             (_("steps"), _unknown(estimate.steps, count)),
             (_("tokens"), _tokens(estimate)),
             (_("compute"), _compute(estimate)),
+            (_("checkpoint"), _("{size} on disk").format(size=size(estimate.checkpoint_bytes))),
             (_("device"), _device(profile, estimate)),
             (_("speed"), _speed(estimate)),
             (_("duration"), _unknown(estimate.seconds, duration)),
