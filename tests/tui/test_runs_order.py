@@ -6,7 +6,6 @@ import shutil
 from dataclasses import replace
 from typing import Any
 
-from runtime.launch.queueing import Wants
 from runtime.run.annotations import archived, notes, tags
 from runtime.run.layout import RunDirectory
 from runtime.run.record import read_record
@@ -185,7 +184,7 @@ def test_waiting_runs_say_what_they_wait_for(sample: Workspace) -> None:
     record = read_record(run)
     assert record is not None
     assert waits(record, NOW) == "waits for devices"
-    queue = {"wants": Wants(count=4, kind="gpu").to_json(), "ahead": 2, "since": NOW - 200}
+    queue = {"kind": "gpu", "wants": 4, "ahead": 2, "since": NOW - 200}
     assert waits(replace(record, queue=queue), NOW) == "waits for 4 GPUs, 2 ahead · 3m"
     restart = {"at": NOW + 12.4, "next_attempt": 3, "of": 5}
     again = replace(record, state="starting", restarts=2, evidence={"restart": restart})

@@ -107,7 +107,7 @@ class RunsPage(RunsPageActions):
 
     def tick(self) -> None:
         self._ticks += 1
-        if not self.query(Table):
+        if not self.has_list:
             return
         if self._ticks % _AGES_SECONDS == 0:
             self._show_anew()
@@ -138,7 +138,7 @@ class RunsPage(RunsPageActions):
 
     def _show(self, changed: frozenset[str] | None = None) -> None:
         width = self.size.width
-        if not self.is_mounted or not width:
+        if not self.has_list or not width:
             return
         self._show_note()
         now = self.headnode.services.clock()
@@ -150,7 +150,6 @@ class RunsPage(RunsPageActions):
         selected = self.selected
         if changed is None or selected is None or selected.run_id in changed:
             self._show_overview()
-            self.refresh_footer()
         self._arrange(len(rows))
 
     def _show_note(self) -> None:

@@ -25,10 +25,18 @@ _MOST_SUGGESTIONS = 24
 class RunsPageActions(FilteredPage):
     """The keys of the page; what it shows is in `tui.pages.runs`."""
 
+    _made: RunList | None = None
+
     @property
     def run_list(self) -> RunList:
         """The list of runs."""
-        return self.query_one(RunList)
+        assert self._made is not None, "the page has no widgets yet"
+        return self._made
+
+    @property
+    def has_list(self) -> bool:
+        """Whether the list is there: not before the page is composed, nor while it is being built anew."""
+        return self._made is not None and self._made.is_mounted
 
     def made_list(self) -> RunList:
         """A list in the order that was chosen last, in this visit or another."""
@@ -36,6 +44,7 @@ class RunsPageActions(FilteredPage):
         made = RunList(id="runs")
         order = memory.get(_ORDER) or "active"
         made.choose(order if order in ORDERS else "active", memory.get(_GROUPS) == "yes")
+        self._made = made
         return made
 
     def _show(self, changed: frozenset[str] | None = None) -> None:
@@ -94,8 +103,7 @@ class RunsPageActions(FilteredPage):
     @property
     def selected(self) -> RunView | None:
         """The run under the cursor."""
-        lists = self.query(RunList)  # none while the page is being built anew
-        cursor = lists.first().cursor if lists else None
+        cursor = self.run_list.cursor if self.has_list else None
         return self.store.runs.get(cursor) if cursor else None
 
     def _targets(self) -> list[RunView]:
@@ -103,7 +111,7 @@ class RunsPageActions(FilteredPage):
         return self.run_list.marked_runs() or ([self.selected] if self.selected is not None else [])
 
     def can(self, action: str) -> bool:
-        if not self.query(RunList):  # not composed yet, or just being built anew
+        if not self.has_list:
             return False
         match action:
             case "new_run":
@@ -233,7 +241,7 @@ class RunsPageActions(FilteredPage):
         return bool(views)
 
     def has_more_to_close(self) -> bool:
-        return bool(self.query(RunList)) and bool(self.words or self.run_list.marked)
+        return self.has_list and bool(self.words or self.run_list.marked)
 
     def close_one(self) -> None:
         if self.words:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 POLL_SECONDS = 1.0
 QUIET_SECONDS = 2.0
 """Between two looks when the kernel would have reported a change."""
+WATCHED = 3
+"""With more active runs than this, something has changed at every look anyway, and asking each of them costs
+less than the kernel's reports of every file that is written."""
 FIRST_PAINT_SECONDS = 0.4
 """After the first look: starting a sampler, a watcher and adoption would only slow down the first screen."""
 AHEAD_SECONDS = 0.1
@@ -43,6 +46,7 @@ class Store:
     def __init__(self, workspace: Workspace, services: Services, post: Callable[[Message], object]) -> None:
         self.workspace = workspace
         self.runs: dict[str, RunView] = {}
+        self._active: dict[str, RunView] = {}
         self.telemetry: Sample | None = None
         self.history = DeviceHistory()
         self.note: str | None = None
@@ -70,7 +74,7 @@ class Store:
 
     def active(self) -> list[RunView]:
         """The runs that go on."""
-        return [view for view in self.runs.values() if view.active]
+        return list(self._active.values())
 
     def ordered(self) -> list[RunView]:
         """Active runs first, each part newest first (run ids begin with the time)."""
@@ -83,6 +87,10 @@ class Store:
                 self.runs.pop(run_id, None)
             else:
                 self.runs[run_id] = view
+            if view is not None and view.active:
+                self._active[run_id] = view
+            else:
+                self._active.pop(run_id, None)
         self.loaded = True
         self.complete |= message.complete
         return frozenset(message.runs)
@@ -191,15 +199,17 @@ class Store:
             if self._sampler is None:
                 self._start_sampler()
                 watcher = self._start_watcher()
+            active = [view.directory.path for view in self._reader.views() if view.active]
+            told = watcher is not None and len(active) <= WATCHED
             if watcher is not None:
-                watcher.watch_runs(view.directory.path for view in self._reader.views() if view.active)
+                watcher.watch_runs(active if told else ())
             if now >= adopt_at:
                 adopt_at = now + ADOPT_SECONDS
                 self._adopt()
             if now >= leave_at:
                 leave_at = now + LEAVE_SECONDS
                 self._services.memory.leave(self.workspace.root, self._services.clock())
-            self._rest(now, QUIET_SECONDS if watcher is not None else POLL_SECONDS)
+            self._rest(now, QUIET_SECONDS if told else POLL_SECONDS)
         if watcher is not None:
             watcher.stop()
         if self._sampler is not None:

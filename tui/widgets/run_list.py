@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tui.filtering import Filter
 from tui.widgets.run_order import Sequence, group_name, grouped
-from tui.widgets.run_table import GROUP, RowMaker, columns, heading, waits
+from tui.widgets.run_table import GROUP, RowMaker, columns, heading
 from tui.widgets.table import Row, Table
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class RunList(Table):
         self._folded: set[str] = set()
         self._maker: RowMaker | None = None
         self._round = 0
+        self._restarting: set[str] = set()
 
     # -- what is chosen
 
@@ -96,22 +97,28 @@ class RunList(Table):
             self.set_columns(columns(width))
         self._maker = RowMaker(self.columns, now, sample)
         moved = self._sequence.update(runs, changed, now)
-        for run_id in changed or ():
-            self._run_rows.pop(run_id, None)
-            if run_id not in runs:
-                self.marked.discard(run_id)
-        if moved or changed is None or changed:
+        for run_id in runs if changed is None else changed:
+            self._look_at(run_id, runs.get(run_id))
+        if moved or changed is None or self._by_profile:
             self._set_rows()
+        else:
+            shown = [run_id for run_id in changed if run_id in self._index]
+            self.replace_rows([self._row(run_id) for run_id in shown])
+
+    def _look_at(self, run_id: str, view: RunView | None) -> None:
+        """A run has changed: its row is to be made again."""
+        self._run_rows.pop(run_id, None)
+        if view is None:
+            self.marked.discard(run_id)
+        if view is not None and view.active and view.record is not None and "restart" in view.record.evidence:
+            self._restarting.add(run_id)
+        else:
+            self._restarting.discard(run_id)
 
     def count_down(self, now: float) -> None:
         """Once a second: rows whose text changes by the second."""
-        waiting = {
-            run_id
-            for run_id, view in self._runs.items()
-            if view.record is not None and view.active and view.state != "queued" and waits(view.record, now)
-        }
-        if waiting and self._maker is not None:
-            self.update(self._runs, waiting, now, self.size.width, self._maker.sample)
+        if self._restarting and self._maker is not None:
+            self.update(self._runs, frozenset(self._restarting), now, self.size.width, self._maker.sample)
 
     def _set_rows(self) -> None:
         if not self._by_profile:

@@ -140,6 +140,17 @@ class Table(ScrollView, can_focus=True):
         elif seen and self._cursor is not None and self._index[self._cursor] != old_position:
             self._show_row(self._index[self._cursor])  # rows above it have come or gone
 
+    def replace_rows(self, rows: Sequence[Row]) -> None:
+        """Other rows of the same keys in the places of those that are there."""
+        top, visible = self.scroll_offset.y, max(0, self.size.height - 1)
+        for row in rows:
+            index = self._index[row.key]
+            before, self.rows[index] = self.rows[index], row
+            if top <= index < top + visible:
+                old = self._content(before)
+                if old != self._content(row):
+                    self._refresh_row(row.key)
+
     def _visible_content(self, rows: Sequence[Row]) -> list[Row]:
         top = self.scroll_offset.y
         return [self._content(row) for row in rows[top : top + max(0, self.size.height - 1)]]
