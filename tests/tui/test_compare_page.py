@@ -88,6 +88,23 @@ async def test_marks_of_the_list_of_runs_are_taken_over(panel: Any, sample: Work
         await until(pilot, lambda: isinstance(page, ComparePage) and complete(page, 2))
 
 
+async def test_a_run_is_taken_from_its_page_and_joins_those_that_are_compared(
+    panel: Any, sample: Workspace
+) -> None:
+    app = panel(sample)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for letters, suffix in enumerate(("9c1e", "1f00"), 1):
+            app.open_run(ids(sample, suffix)[0])
+            await settle(pilot)
+            await pilot.press("c")
+            page = app.page
+            await until(pilot, lambda: isinstance(app.page, ComparePage))
+            page = app.page
+            await until(pilot, lambda page=page, count=letters: complete(page, count))
+        assert "demo-1f00" in row(app, "B")
+
+
 async def test_every_run_has_its_own_colour_and_letter(panel: Any, sample: Workspace) -> None:
     app = panel(sample)
     async with app.run_test(size=(120, 40)) as pilot:

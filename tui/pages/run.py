@@ -38,7 +38,7 @@ _AGES_SECONDS = 10
 class RunPage(Page):
     """Opened for one run by `app.open_run(run_id)`."""
 
-    ACTIONS = ("open_log", "stop", "resume", "save_now")
+    ACTIONS = ("open_log", "stop", "resume", "save_now", "compare")
     AUTO_FOCUS = ""  # the first chart, once there is one
     DEFAULT_CSS = """
     RunPage.-low DiagnosisView { margin-bottom: 0; }
@@ -161,11 +161,16 @@ class RunPage(Page):
     def on_chart_grid_shown(self) -> None:
         self.call_after_refresh(self._focus_chart)
 
-    def _focus_chart(self) -> None:
-        """The first chart has the keys until another pane is chosen."""
-        if self.focused is None:
-            charts = self.query("Chart").results()
-            self.set_focus(next((chart for chart in charts if chart.focusable), None))
+    def _focus_chart(self, tries: int = 20) -> None:
+        """The first chart has the keys until another pane is chosen. A chart that was just made has no place
+        on the
+        screen yet, and can't have them before."""
+        if self.focused is not None:
+            return
+        charts = list(self.query("Chart").results())
+        self.set_focus(next((chart for chart in charts if chart.focusable), None))
+        if charts and self.focused is None and tries:
+            self.set_timer(0.1, lambda: self._focus_chart(tries - 1))
 
     def on_chart_changed(self) -> None:
         self.refresh_footer()
@@ -214,6 +219,8 @@ class RunPage(Page):
                 return view.resumable
             case "save_now":
                 return view.savable
+            case "compare":
+                return len(self.store.runs) > 1
             case "open_log":
                 return self._diagnosis is not None
         return True
@@ -231,6 +238,14 @@ class RunPage(Page):
 
     def action_save_now(self) -> None:
         self.headnode.save_run(self.run_id)
+
+    def action_compare(self) -> None:
+        """With the run that it branched off; without one, beside those that are compared already."""
+        parent = self.view.record.parent if self.view is not None and self.view.record is not None else None
+        if parent is not None and parent["run_id"] in self.store.runs:
+            self.headnode.show_page("compare", runs=[parent["run_id"], self.run_id])
+        else:
+            self.headnode.show_page("compare", add=[self.run_id])
 
 
 def progress_parts(view: RunView, now: float) -> list[str]:
