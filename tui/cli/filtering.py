@@ -37,20 +37,10 @@ def with_record(run: RunDirectory, record: RunRecord) -> RunView:
 
 def filter_help() -> str:
     """The keys of a filter, one a line."""
-    from tui.filtering.keys import KEYS
+    from tui.filtering.keys import KEYS, grammar
 
     width = max(cell_len(key.example) for key in KEYS) + 3
     lines = [_("What a filter may ask for") + ":"]
     lines += [f"  {pad(key.example, width)}{_(key.help)}" for key in KEYS]
-    lines += [f"  {pad(example, width)}{meaning}" for example, meaning in filter_grammar()]
+    lines += [f"  {pad(example, width)}{meaning}" for example, meaning in grammar()]
     return "\n".join(lines)
-
-
-def filter_grammar() -> list[tuple[str, str]]:
-    """How the parts of a filter are put together."""
-    return [
-        ('"free text"', _("words in a run's id, state, job, tags or notes")),
-        ("-tag:draft", _("not; also before ( )")),
-        ("… or …", _("either; without it all must be true")),
-        ("state:failed,lost", _("any of several values; = asks for the whole value")),
-    ]

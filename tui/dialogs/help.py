@@ -78,7 +78,8 @@ def help_lines(page: Page) -> list[Text]:
     lines: list[Text] = []
     for title in sorted(groups, key=lambda group: group == keymap.EVERYWHERE):
         lines += [*([Text()] if lines else []), Text(_(title), theme.style("bold text")), *groups[title]]
-    return lines
+    more = page.more_help()
+    return [*lines, Text(), *more] if more else lines
 
 
 def broken(lines: Iterable[Text], width: int) -> list[Text]:

@@ -14,6 +14,7 @@ from tui.store.runs import RunView
 from tui.widgets.lines import Lines, wrapped
 
 _WIDTH = 60
+_NAMED = 3
 
 
 class RemoveRunsDialog(Dialog[str]):
@@ -40,7 +41,27 @@ class RemoveRunsDialog(Dialog[str]):
             "Their metrics, logs and checkpoints are deleted for good.",
             len(self._views),
         )
-        yield Lines([*lines, *wrapped(lost, text, _WIDTH), Text()])
+        lines += wrapped(lost, text, _WIDTH)
+        readers = self._readers()
+        if readers:
+            words = _("! its data is read by {readers}: they can't be resumed or launched without it")
+            names = ", ".join(readers[:_NAMED]) + (" …" if len(readers) > _NAMED else "")
+            lines += wrapped(words.format(readers=names), theme.style("warning"), _WIDTH)
+        yield Lines([*lines, Text()])
+
+    def _readers(self) -> list[str]:
+        """Who reads data that is deleted with these runs."""
+        from runtime.launch.removing import readers_of_data
+        from runtime.run.workspace import Workspace
+
+        doomed = {view.run_id for view in self._views}
+        found: dict[str, None] = {}
+        for view in self._views:
+            if view.record is not None and view.record.job == "prepare":
+                found |= dict.fromkeys(
+                    readers_of_data(view.directory, Workspace(view.directory.path.parent.parent))
+                )
+        return [name for name in found if name not in doomed]
 
     def choices(self) -> Sequence[Choice[str]]:
         archivable = any(view.archivable for view in self._views)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tui import describe
 from tui.clean import clean
-from tui.i18n import N_
+from tui.i18n import N_, _
 
 if TYPE_CHECKING:
     from runtime.run.record import RunRecord
@@ -108,3 +108,13 @@ STATES = (
     "active", "ended",
 )  # fmt: skip
 """What `state:` may be asked for; the last two stand for several."""
+
+
+def grammar() -> list[tuple[str, str]]:
+    """How the parts of a filter are put together."""
+    return [
+        ('"free text"', _("words in a run's id, state, job, tags or notes")),
+        ("-tag:draft", _("not; also before ( )")),
+        ("… or …", _("either; without it all must be true")),
+        ("state:failed,lost", _("any of several values; = asks for the whole value")),
+    ]

@@ -123,6 +123,10 @@ class Page(Screen[None]):
         first."""
         then()
 
+    def more_help(self) -> list[Text]:
+        """What the help says below the keys, in lines of at most 64 cells."""
+        return []
+
     def copy_text(self) -> str | None:
         """What `y` copies, or None for the focused widget's own text."""
         return None

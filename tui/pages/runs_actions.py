@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from tui import theme
+from tui.format import pad
 from tui.i18n import _, ngettext, render
 from tui.pages.filtered import FilteredPage
+from tui.widgets.lines import wrapped
 from tui.widgets.run_list import RunList
 from tui.widgets.run_order import ORDERS
 
@@ -74,6 +76,17 @@ class RunsPageActions(FilteredPage):
             return Text(_("{count} of {all} runs").format(**self._counts()), theme.style("muted"))
         shown = "  ".join(found[:_MOST_SUGGESTIONS])
         return Text.assemble(("tab ", theme.style("accent")), (shown, theme.style("muted")))
+
+    def more_help(self) -> list[Text]:
+        from tui.filtering.keys import KEYS, grammar
+
+        accent, text = theme.style("accent"), theme.style("text")
+        lines = [Text(_("What a filter may ask for"), theme.style("bold text"))]
+        for example, meaning in [*((key.example, _(key.help)) for key in KEYS), *grammar()]:
+            first, *rest = wrapped(meaning, text, 43)
+            lines.append(Text.assemble(("  " + pad(example, 19), accent), first))
+            lines += [Text.assemble(" " * 21, part) for part in rest]
+        return lines
 
     def _counts(self) -> dict[str, int]:
         return {"count": len(self.run_list.shown), "all": len(self.store.runs)}
