@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from runtime.launch.devices import Device
 from runtime.launch.evidence import Escalation
 from runtime.launch.queueing import Ticket
 
@@ -16,12 +17,13 @@ agent."""
 
 @dataclass(frozen=True)
 class Wait:
-    """Stand in the line for devices. `ahead`: the runs before this one; `problem`: what keeps it there
-    besides."""
+    """Stand in the line for devices. `ahead`: the runs before this one; `occupied`: GPUs that it could have
+    if others didn't compute on them; `problem`: what keeps it there besides."""
 
     ticket: Ticket
     ahead: tuple[str, ...] = ()
     problem: str | None = None
+    occupied: tuple[Device, ...] = ()
 
 
 @dataclass(frozen=True)

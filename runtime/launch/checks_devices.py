@@ -4,17 +4,17 @@ long the queue is."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from runtime.launch import devices, leases
-from runtime.launch.devices import Device, Machine, gpu_count, named
+from runtime.launch.devices import Device, Machine, gpu_count, named, process_message
 from runtime.launch.lease_files import LeaseError, usable_directory
 from runtime.launch.preflight import Check
 from runtime.launch.queueing import Wants, lacking
 from runtime.launch.queueing_view import forecast, waiting_for, wants_of_profile
 from runtime.messages import N_, Message, joined
-from runtime.telemetry import DeviceProcess, DeviceReading
+from runtime.telemetry import DeviceReading
 
 if TYPE_CHECKING:
     from runtime.profile import Profile
@@ -123,23 +123,3 @@ def holders(machine: Machine, wants: Wants) -> Message:
 def label(device: Device) -> str:
     """How a person names a GPU: its number, or for a part of one its UUID."""
     return str(device.index) if device.parent is None else device.key
-
-
-def process_message(process: DeviceProcess) -> Message:
-    """`python (pid 4711 of mlin, 21.1 GiB)`, as much of it as the driver tells."""
-    values = {
-        "name": process.name or "?",
-        "pid": process.pid,
-        "user": process.user or "?",
-        "memory": f"{(process.memory_used or 0) / GIB:.1f}",
-    }
-    if process.run is not None:
-        values["run"] = process.run
-        return Message(N_("{name} of {run} (pid {pid}, {memory} GiB)"), values)
-    return Message(N_("{name} (pid {pid} of {user}, {memory} GiB)"), values)
-
-
-def labels(keys: Sequence[str], machine: Machine) -> list[str]:
-    """The devices of these keys as a person names them."""
-    known = {device.key: device for device in machine.devices}
-    return [label(known[key]) if key in known else key for key in keys]

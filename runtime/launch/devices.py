@@ -10,11 +10,12 @@ from pathlib import Path
 
 from runtime.launch import leases
 from runtime.launch.leases import CPU, Lease
-from runtime.messages import Message
+from runtime.messages import N_, Message
 from runtime.settings import load_or_default
 from runtime.telemetry import DeviceProcess, DeviceReading, DeviceSample, read_devices, usable
 from runtime.telemetry.simulation import is_simulated
 
+GIB = 1 << 30
 _DRIVER = Path("/proc/driver/nvidia/gpus")
 DEVICES_VARIABLE = "HEADNODE_DEVICES"
 """How a supervisor tells its agent which devices the run has: their keys, separated by commas."""
@@ -172,3 +173,17 @@ def named(gpus: Sequence[Device], name: int | str) -> list[Device]:
         return [device for device in gpus if device.index == name and device.parent is None]
     exact = [device for device in gpus if device.key == name]
     return exact or [device for device in gpus if device.key.lower().startswith(name.lower())]
+
+
+def process_message(process: DeviceProcess) -> Message:
+    """`python (pid 4711 of mlin, 21.1 GiB)`, as much of it as the driver tells."""
+    values = {
+        "name": process.name or "?",
+        "pid": process.pid,
+        "user": process.user or "?",
+        "memory": f"{(process.memory_used or 0) / GIB:.1f}",
+    }
+    if process.run is not None:
+        values["run"] = process.run
+        return Message(N_("{name} of {run} (pid {pid}, {memory} GiB)"), values)
+    return Message(N_("{name} (pid {pid} of {user}, {memory} GiB)"), values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from runtime.launch.actions import Acquire, Prioritize, Wait
@@ -41,6 +42,10 @@ class QueueHands:
             "priority": ticket.priority,
             "since": ticket.asked,
             "problem": action.problem,
+            "occupied": [
+                {"gpu": device.index, "processes": [asdict(process) for process in device.processes]}
+                for device in action.occupied
+            ],
         }
         if record.state != "queued" or record.queue is None:
             self._chronicle.event("queued", devices_wanted=wants.to_json(), ahead=len(action.ahead))

@@ -141,6 +141,13 @@ def _preferred(wants: Wants, devices: Sequence[Device]) -> list[Device]:
     return clear
 
 
+def occupied(wants: Wants, devices: Sequence[Device]) -> tuple[Device, ...]:
+    """The GPUs that nobody has leased and that are left alone because somebody computes on them."""
+    if wants.names:
+        return ()
+    return tuple(device for device in _possible(wants, devices) if device.free and device.processes)
+
+
 def _memory(device: Device) -> int:
     return device.memory_free if device.memory_free is not None else device.memory_total or 0
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runtime.launch import devices, queueing_line
-from runtime.launch.devices import Machine
+from runtime.launch.devices import Machine, process_message
 from runtime.launch.queueing import Decision, Ticket, Wants, decide, wants_of
-from runtime.messages import N_, Message
+from runtime.messages import N_, Message, joined
+from runtime.telemetry import DeviceProcess
 
 if TYPE_CHECKING:
     from runtime.profile import Profile
@@ -52,7 +53,25 @@ def waiting_of(queue: Mapping[str, Any] | None) -> Message | None:
     ahead, problem = queue.get("ahead"), queue.get("problem")
     if isinstance(problem, str):
         return Message(N_("{waits} ({problem})"), {"waits": waiting_for(wants, 0), "problem": problem})
-    return waiting_for(wants, ahead if isinstance(ahead, int) else 0)
+    waits = waiting_for(wants, ahead if isinstance(ahead, int) else 0)
+    others = [found for item in queue.get("occupied") or () if (found := _others(item)) is not None]
+    if not others:
+        return waits
+    return Message(N_("{waits}; others are on {gpus}"), {"waits": waits, "gpus": joined(others)})
+
+
+def _others(item: object) -> Message | None:
+    """Who is on a GPU, as a record has it: `GPU 3: python (pid 4711 of mlin, 21.1 GiB)`."""
+    if not isinstance(item, dict):
+        return None
+    processes = item.get("processes")
+    known = [
+        DeviceProcess(process["pid"], *(process.get(name) for name in ("memory_used", "name", "run", "user")))
+        for process in (processes if isinstance(processes, list) else ())
+        if isinstance(process, dict) and isinstance(process.get("pid"), int)
+    ]
+    values = {"gpu": item.get("gpu"), "processes": joined(map(process_message, known))}
+    return Message(N_("GPU {gpu}: {processes}"), values)
 
 
 def places(machine: Machine | None = None) -> list[Place]:

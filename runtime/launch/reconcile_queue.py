@@ -7,7 +7,7 @@ from typing import Any
 from runtime.launch.actions import Acquire, Action, Answer, Enter, Prioritize, Start, Wait
 from runtime.launch.evidence import Evidence, Request
 from runtime.launch.evidence_devices import QueueEvidence
-from runtime.launch.queueing import decide
+from runtime.launch.queueing import decide, occupied
 from runtime.run.record import RunRecord
 
 MEMORY_PATIENCE = 10.0
@@ -25,7 +25,14 @@ def start_or_wait(queue: QueueEvidence | None) -> list[Action]:
     if decision.choice is not None and queue.problem is None:
         return [Acquire(decision.choice)]
     problem = decision.missing or queue.problem
-    return [Wait(queue.me, decision.ahead, str(problem) if problem is not None else None)]
+    return [
+        Wait(
+            queue.me,
+            decision.ahead,
+            str(problem) if problem is not None else None,
+            occupied(queue.me.wants, queue.devices),
+        )
+    ]
 
 
 def waits(queue: QueueEvidence | None) -> bool:

@@ -128,7 +128,7 @@ def device_name(device: Device) -> int | str:
 
 def _who(device: Device) -> tuple[str, str]:
     """Who is on a GPU, and the colour to say it in."""
-    from runtime.launch.checks_devices import process_message
+    from runtime.launch.devices import process_message
 
     if device.lease is not None:
         text = _("with {run} of {user}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from runtime.launch.evidence import AgentEvidence, Evidence, RankEvidence, Reque
 from runtime.launch.evidence_devices import MemoryEvidence, QueueEvidence
 from runtime.launch.leases import Lease
 from runtime.launch.queueing import SILENT, Ticket, Wants, decide, lacking, wants_of
+from runtime.launch.queueing_view import waiting_of
 from runtime.launch.reconcile import reconcile
 from runtime.messages import Message
 from runtime.run.record import RunRecord
@@ -223,3 +224,23 @@ def test_reconcile_ends_nothing_whose_gpu_memory_is_held(
     }
     found = decided(record=replace(RECORD, state=state), memory=memory, **over)
     assert [type(action).__name__ for action in found] == does
+
+
+def test_who_keeps_a_run_waiting_without_a_lease_is_named() -> None:
+    devices = (*gpus(1, processes=(STRANGER,)), *gpus(2)[1:])
+    queue = QueueEvidence(ticket("a", 2), (), devices, known=True)
+    (action,) = decided(queue)
+    assert [device.key for device in action.occupied] == ["GPU-0"]
+    named = QueueEvidence(ticket("a", 2, names=(0, 1)), (), devices, known=True)
+    assert decided(named) == [Acquire(("GPU-0", "GPU-1"))]
+    record: dict[str, Any] = {
+        "kind": "gpu",
+        "wants": 2,
+        "ahead": 0,
+        "occupied": [{"gpu": 0, "processes": [asdict(STRANGER)]}],
+    }
+    said = str(waiting_of(record))
+    assert said == "waits for 2 GPUs; others are on GPU 0: jupyter-lab (pid 398113 of mlin, 21.0 GiB)"
+    strange: list[dict[str, Any]] = [{}, {"kind": "gpu"}, {"kind": "tpu"}, {**record, "occupied": [7, {}]}]
+    for queue_of_record in strange:
+        assert waiting_of(queue_of_record) is None or "waits for" in str(waiting_of(queue_of_record))
