@@ -9,6 +9,7 @@ lines are sent to the terminal.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
@@ -72,6 +73,12 @@ class Chart(Widget, can_focus=True):
         @property
         def control(self) -> Chart:
             return self.chart
+
+    class Smooth(Changed):
+        """More smoothing or none is asked for, and there are more points than to be smoothed here and now."""
+
+    most_points: float = math.inf
+    """More than so many are smoothed by who takes `Smooth`."""
 
     def __init__(
         self, model: ChartModel | None = None, *, id: str | None = None, classes: str | None = None
@@ -334,7 +341,10 @@ class Chart(Widget, can_focus=True):
         self._after(self.model.move_cursor(cells, columns))
 
     def action_smooth(self) -> None:
-        self._after(self.model.cycle_smoothing())
+        if self.model.points > self.most_points:
+            self.post_message(self.Smooth(self))
+        else:
+            self._after(self.model.cycle_smoothing())
 
     def action_log_scale(self) -> None:
         self.model.log = not self.model.log

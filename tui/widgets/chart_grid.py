@@ -185,8 +185,9 @@ class ChartGrid(Widget):
             return before.set_series(arrival.drawn)
         arrival.model.log = before.log
         self._models[name] = arrival.model
-        if before is self._leader:
-            arrival.model.look_like(before)
+        leader = self._leader
+        if leader is not None and (before is leader or leader not in self._models.values()):
+            arrival.model.look_like(leader)
             self._leader = arrival.model
         return True
 
@@ -249,6 +250,8 @@ class ChartGrid(Widget):
         self._places, shown, self.pages = self._slots(self.names)
         self.page = min(self.page, self.pages - 1)
         missing = [Chart() for _number in range(len(self._places) - len(self._charts))]
+        for chart in missing:
+            chart.most_points = LARGE
         if missing:
             self._charts.extend(missing)
             self.mount_all(missing)
@@ -312,6 +315,17 @@ class ChartGrid(Widget):
                 chart.update_chart()
         if not self._current.issuperset(self._on_screen):
             self.changed()
+
+    def on_chart_smooth(self, message: Chart.Smooth) -> None:
+        """Many points are smoothed in the reading thread; until it is done, they stay as they are."""
+        message.stop()
+        before, wanted = self._leader or message.chart.model, ChartModel()
+        wanted.look_like(message.chart.model)
+        wanted.weight = before.weight
+        wanted.cycle_smoothing()
+        self._leader = wanted
+        self._agree()
+        self.changed()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "turn":
