@@ -26,7 +26,7 @@ from runtime.run.tail import read_jsonl
 WORDS = (
     "the cat sat on a mat and saw no dog while rain fell over old grey stones by every sea".split()  # noqa: SIM905
 )
-PATIENCE = 120.0  # seconds until a process that should have ended is called hung
+PATIENCE = 300.0  # seconds until a process that should have ended is called hung
 
 
 def write_text(directory: Path, documents: int = 60) -> Path:
