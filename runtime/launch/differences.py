@@ -163,12 +163,14 @@ class Differ:
         if not changed:
             yield PlanRow("model", architecture(then), architecture(now), True, "same")
         for key in changed:
-            fits = key not in _SHAPES
-            message = (
-                Message(N_("the same weights in a model that computes differently"))
-                if fits
-                else Message(N_("the checkpoint's tensors don't fit such a model; launch a new run"))
-            )
+            fits = key not in (*_SHAPES, "weights")
+            message = Message(N_("the same weights in a model that computes differently"))
+            if key == "weights":
+                message = Message(
+                    N_("a run keeps what it began with; headnode new begins with other weights")
+                )
+            elif not fits:
+                message = Message(N_("the checkpoint's tensors don't fit such a model; launch a new run"))
             yield PlanRow(
                 f"model.{key}", then.get(key), now.get(key), False, "note" if fits else "refuse", message
             )

@@ -36,7 +36,7 @@ def rm_arguments(parser: Parser) -> None:
 
 def rm(context: Context) -> int:
     from runtime.launch import operations
-    from runtime.run.checkpoints import find_checkpoint, parse_address
+    from runtime.run.checkpoints import find_checkpoint, list_checkpoints, parse_address
 
     address = parse_address(context.options.run)
     run = context.run(address.run)
@@ -48,13 +48,19 @@ def rm(context: Context) -> int:
         question = ngettext(
             "Delete {run} ({count} file, {size})?", "Delete {run} ({count} files, {size})?", files
         ).format(run=run.run_id, count=count(files), size=size(total))
+        _tell_of_readers(context, run)
+        word = None
     else:
         checkpoint = find_checkpoint(run, address.step)
         total = checkpoint.bytes
         question = _("Delete {address} ({size})?").format(
             address=f"{run.run_id}@{address.step}", size=size(total)
         )
-    if not _sure(context, question):
+        only = [item.step for item in list_checkpoints(run) if item.state == "complete"] == [address.step]
+        word = str(address.step) if only else None
+        if only:
+            question += " " + _("It is the only one: without it the run begins again at step 0.")
+    if not _sure(context, question, word):
         context.err.line(_("Nothing was deleted."))
         return 1
     if address.step is None:
@@ -65,6 +71,16 @@ def rm(context: Context) -> int:
     return 0
 
 
+def _tell_of_readers(context: Context, run: RunDirectory) -> None:
+    """Warns where others read the data that this run has prepared."""
+    from runtime.launch.removing import readers_of_data
+
+    readers = readers_of_data(run, context.workspace)
+    if readers:
+        words = _("! its data is read by {readers}: they can't be resumed or launched without it")
+        context.err.line((words.format(readers=", ".join(readers)), "warning"))
+
+
 def _report(context: Context, run: RunDirectory, step: int | None, total: int) -> None:
     if context.options.json:
         context.out.json({"run_id": run.run_id, "step": step, "bytes": total})
@@ -73,15 +89,20 @@ def _report(context: Context, run: RunDirectory, step: int | None, total: int) -
     context.out.line(_("Deleted {what} ({size})").format(what=what, size=size(total)))
 
 
-def _sure(context: Context, question: str) -> bool:
-    """Asks on the terminal. Raises UsageError where there is none to ask on."""
+def _sure(context: Context, question: str, word: str | None = None) -> bool:
+    """Asks on the terminal; with `word` harder: it has to be typed. Raises UsageError where there is none to
+    ask
+    on."""
     if context.options.yes:
         return True
     if not (sys.stdin.isatty() and context.err.terminal):
         raise UsageError(N_("there is no terminal to ask on; --yes deletes without asking"))
-    context.err.stream.write(context.err.paint(question, " [y/N] "))
+    ask = " [y/N] " if word is None else " " + _("Type {word} to delete it:").format(word=word) + " "
+    context.err.stream.write(context.err.paint(question, ask))
     context.err.flush()
     answer = sys.stdin.readline().strip().lower()
+    if word is not None:
+        return answer == word
     return answer in (
         "y",
         "yes",

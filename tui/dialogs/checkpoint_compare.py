@@ -8,11 +8,11 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from tui import theme
+from tui import describe, theme
 from tui.dialogs.dialog import Choice, Dialog, choice_lines
 from tui.i18n import _
 from tui.widgets.checkpoint_compare import compare_lines, distance
-from tui.widgets.lines import Lines
+from tui.widgets.lines import Lines, wrapped
 
 if TYPE_CHECKING:
     from runtime.run.checkpoints import Checkpoint
@@ -35,7 +35,10 @@ class CompareCheckpointsDialog(Dialog[None]):
         self._pair = first, second
 
     def title_text(self) -> str:
-        return _("Compare checkpoints")
+        runs = {item.complete.run_id for item in self._pair if item.complete is not None}
+        if len(runs) > 1:
+            return _("Compare checkpoints")
+        return _("Compare checkpoints of {run}").format(run=describe.short_id(runs.pop()))
 
     def content(self) -> ComposeResult:
         with VerticalScroll(id="table"):
@@ -58,7 +61,7 @@ class CompareCheckpointsDialog(Dialog[None]):
         assert second.complete is not None
         apart = distance(first.complete, second.complete)
         if apart is not None:
-            lines += [Text(), Text(apart, theme.style("text"))]
+            lines = [*wrapped(apart, theme.style("text"), width), Text(), *lines]
         self.query_one("#rows", Lines).show([*lines, Text()])
         room = self.size.height * 9 // 10 - _FRAME - len(choice_lines(self.choices()))
         self.query_one("#table").styles.max_height = max(4, room)

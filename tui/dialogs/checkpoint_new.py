@@ -27,7 +27,7 @@ class NewRunDialog(Dialog[str]):
 
     def choices(self) -> list[Choice[str]]:
         return [
-            Choice("b", _("branch"), _("weights, optimizer, step, place in the data"), "branch"),
-            Choice("w", _("new run from weights"), _("the weights only, all else fresh"), "weights"),
+            Choice("b", _("branch"), _("with its full state"), "branch"),
+            Choice("w", _("new run from weights"), _("all else is fresh"), "weights"),
             Choice("escape", _("leave it as it is"), "", None),
         ]

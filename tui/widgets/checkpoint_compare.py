@@ -11,9 +11,8 @@ from rich.text import Text
 
 from tui import describe, theme
 from tui.clean import clean
-from tui.format import DASH, count, duration, loss, number, pad, size
+from tui.format import DASH, count, duration, loss, number, pad, short_count, size
 from tui.i18n import _
-from tui.widgets.checkpoint_detail import address
 
 if TYPE_CHECKING:
     from runtime.run.checkpoints import Checkpoint
@@ -37,9 +36,10 @@ class Compared:
 def compared(first: Complete, second: Complete, sizes: tuple[int, int]) -> Iterator[Compared]:
     """All that can be compared, what matters most first; `sizes` in bytes."""
     yield Compared(_("step"), count(first.step), count(second.step), _signed(second.step - first.step))
-    yield Compared(
-        _("tokens"), count(first.tokens), count(second.tokens), _signed(second.tokens - first.tokens)
-    )
+    trained = second.tokens - first.tokens
+    sign = "+" if trained > 0 else "-"
+    change = f"{sign}{short_count(abs(trained))}" if trained else ""
+    yield Compared(_("tokens"), short_count(first.tokens), short_count(second.tokens), change)
     for name in dict.fromkeys([*first.metrics, *second.metrics]):
         old, new = first.metrics.get(name), second.metrics.get(name)
         shown = loss if name.endswith("loss") else number
@@ -69,7 +69,7 @@ def distance(first: Complete, second: Complete) -> str | None:
     text = _("{steps} steps, {tokens} tokens and {duration} apart")
     return text.format(
         steps=count(abs(second.step - first.step)),
-        tokens=count(abs(second.tokens - first.tokens)),
+        tokens=short_count(abs(second.tokens - first.tokens)),
         duration=duration(abs(second.time - first.time)),
     )
 
@@ -80,26 +80,22 @@ def compare_lines(first: Checkpoint, second: Checkpoint, width: int) -> list[Tex
     assert second.complete is not None
     rows = list(compared(first.complete, second.complete, (first.bytes, second.bytes)))
     muted, text = theme.style("muted"), theme.style("text")
-    heads = [
-        address(describe.short_id(item.complete.run_id), item.step)
-        for item in (first, second)
-        if item.complete
-    ]
+    heads = _heads(first, second)
     labels = max(Text(row.label).cell_len for row in rows)
     changes = max(Text(row.difference).cell_len for row in rows)
     label_width = min(labels, max(12, width // 3))
     room = max(8, (width - label_width - changes - 8) // 2)
-    widest = max(
-        Text(cell).cell_len for cell in (*heads, *(c for row in rows for c in (row.first, row.second)))
-    )
+    cells = [cell for row in rows for cell in (row.first, row.second)]
+    widest = max(Text(cell).cell_len for cell in (*heads[0], *heads[-1], *cells))
     column = min(widest, room)
     lines = [
         Text.assemble(
             pad("", label_width + 2),
-            (pad(heads[0], column, "right"), theme.style("bold text")),
+            (pad(left, column, "right"), theme.style("bold text")),
             "  ",
-            (pad(heads[1], column, "right"), theme.style("bold text")),
+            (pad(right, column, "right"), theme.style("bold text")),
         )
+        for left, right in heads
     ]
     for row in rows:
         style = muted if row.same else text
@@ -113,6 +109,16 @@ def compare_lines(first: Checkpoint, second: Checkpoint, width: int) -> list[Tex
             )
         )
     return lines
+
+
+def _heads(first: Checkpoint, second: Checkpoint) -> list[tuple[str, str]]:
+    """The steps; above them the runs, where they are two."""
+    assert first.complete is not None
+    assert second.complete is not None
+    steps = (f"@{first.step}", f"@{second.step}")
+    if first.complete.run_id == second.complete.run_id:
+        return [steps]
+    return [(describe.short_id(first.complete.run_id), describe.short_id(second.complete.run_id)), steps]
 
 
 def _world(complete: Complete) -> str:

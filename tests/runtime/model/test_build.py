@@ -14,6 +14,7 @@ from runtime.messages import UsageError
 from runtime.model.build import build, build_empty, padded_vocabulary, parameter_count
 from runtime.profile.parameters import count
 from runtime.profile.schema import Model
+from runtime.profile.tensors import tensors
 
 ARCHITECTURES = ["olmo", "olmo2", "llama", "gpt2"]
 SMALL: dict[str, Any] = {"layers": 2, "width": 32, "heads": 4, "mlp_width": 64, "context_length": 16}
@@ -166,3 +167,15 @@ def test_only_the_architecture_that_is_needed_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['transformers.models.olmo2.modeling_olmo2']"
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("tie", [False, True])
+def test_the_tensors_of_a_model_are_known_without_torch(architecture: str, tie: bool) -> None:
+    model = small(architecture, tie_embeddings=tie, kv_heads=None if architecture == "gpt2" else 2)
+    built = build_empty(model, VOCABULARY)
+    seen: dict[int, str] = {}
+    for name, value in built.state_dict(keep_vars=True).items():
+        seen.setdefault(id(value), name)
+    shapes = {name: tuple(built.state_dict(keep_vars=True)[name].shape) for name in seen.values()}
+    assert tensors(model, VOCABULARY) == shapes
