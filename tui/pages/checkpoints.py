@@ -14,6 +14,7 @@ from tui import describe, theme
 from tui.dialogs import checkpoint_changes
 from tui.i18n import _
 from tui.pages.checkpoint_actions import CheckpointActions
+from tui.pages.filtered import FilteredPage
 from tui.widgets import overview
 from tui.widgets.checkpoint_detail import address, detail_lines
 from tui.widgets.checkpoint_rows import (
@@ -24,7 +25,6 @@ from tui.widgets.checkpoint_rows import (
     run_row,
 )
 from tui.widgets.checkpoint_tree import arranged
-from tui.widgets.filter_line import FilterLine
 from tui.widgets.lines import Lines
 from tui.widgets.pane import Pane
 from tui.widgets.run_table import matches
@@ -41,7 +41,7 @@ _PAIR = 2
 _NO_CHECKPOINTS = frozenset({"command", "prepare"})
 
 
-class CheckpointsPage(CheckpointActions):
+class CheckpointsPage(CheckpointActions, FilteredPage):
     """`app.show_page("checkpoints", run_id=…)` unfolds this run and goes to its newest checkpoint."""
 
     NAME = "checkpoints"
@@ -80,12 +80,11 @@ class CheckpointsPage(CheckpointActions):
             self._bindings.bind(binding.key, binding.action, show=False)
         self._run_rows: dict[str, tuple[tuple[object, ...], Row]] = {}
         self._wanted: str | None = None
-        self._words = ""
         self._ticks = 0
         self._swept = False
 
     def body(self) -> ComposeResult:
-        yield FilterLine(_("words of a run's name, state or job"))
+        yield from self.filter_widgets(_("words of a run's name, state or job"))
         with Horizontal(id="panes"):
             yield Pane(_("Checkpoints"), Table(id="checkpoints"), id="tree")
             with Pane("", id="detail"), VerticalScroll(id="scroll"):
@@ -94,7 +93,7 @@ class CheckpointsPage(CheckpointActions):
 
     def arrive(self, run_id: str | None = None, **arguments: object) -> None:
         if run_id is not None:
-            self._wanted, self._words = run_id, ""
+            self._wanted, self.words = run_id, ""
             self._shelves.unfolded.add(run_id)
             shelf = self._shelves.get(run_id)
             if shelf is not None:
@@ -108,7 +107,7 @@ class CheckpointsPage(CheckpointActions):
             view
             for view in self.store.ordered()
             if (view.record is None or view.record.job not in _NO_CHECKPOINTS)
-            and (not self._words or matches(view, self._words))
+            and (not self.words or matches(view, self.words))
         ]
 
     def refresh_page(self) -> None:
@@ -202,11 +201,8 @@ class CheckpointsPage(CheckpointActions):
 
     def _show_empty(self) -> None:
         accent, muted = theme.style("accent"), theme.style("muted")
-        if self._words:
-            lines = [
-                Text(_("No run matches “{words}”.").format(words=self._words), theme.style("text")),
-                Text.assemble(("esc", accent), ("  " + _("shows all again"), muted)),
-            ]
+        if self.words:
+            lines = self.no_match(_("No run matches “{words}”."))
         else:
             lines = [
                 Text(_("No run here has saved anything yet."), theme.style("bold text")),
@@ -274,25 +270,18 @@ class CheckpointsPage(CheckpointActions):
 
     # -- the line of words
 
-    def action_filter(self) -> None:
-        self.query_one(FilterLine).open()
-
-    def on_filter_line_filtered(self, message: FilterLine.Filtered) -> None:
-        self._words = message.words
+    def filter_changed(self) -> None:
         self._show()
-        if message.done:
-            self.query_one(Table).focus()
-        self.refresh_footer()
 
     def has_more_to_close(self) -> bool:
-        return bool(self._words) or self._verifying.busy
+        return super().has_more_to_close() or self._verifying.busy
 
     def close_one(self) -> None:
         if self._verifying.busy:
             self._verifying.cancel()
             self.headnode.say(_("Verifying was cancelled"))
         else:
-            self.query_one(FilterLine).close()
+            super().close_one()
 
     def copy_text(self) -> str | None:
         view, checkpoint = self.selected_run, self.selected
