@@ -10,6 +10,7 @@ import pytest
 from runtime.profile import find
 from runtime.run.workspace import Workspace
 from tests.tui.settling import screen_text, settle
+from tests.tui.test_terminal import _open as open_panel
 from tui.widgets.profile_diff import ProfileDiff
 from tui.widgets.profile_form import ProfileForm
 from tui.widgets.profile_views import ProfileViews
@@ -173,3 +174,23 @@ async def test_what_is_no_yaml_can_be_mended_as_text_only(panel: Any, workspace:
         await _editing(pilot, "tab")
         assert "mend it there first" in screen_text(app)
         assert "change_value" not in app.screen.footer_actions()
+
+
+def test_the_persons_own_editor_gets_the_terminal_and_its_text_comes_back(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    script = tmp_path / "my editor"
+    script.write_text("#!/bin/sh\nsed -i 's/it is flaky/made robust/' \"$2\"\n")
+    script.chmod(0o755)
+    (workspace.profiles / "base.yaml").unlink()
+    child = workspace.profiles / "child.yaml"
+    child.write_text(CHILD.replace("extends: base", "job: command"))
+    with open_panel(workspace, tmp_path, EDITOR=f'"{script}" --wait') as terminal:
+        terminal.press("2")
+        terminal.read_until(lambda output: b"it is flaky" in output)
+        terminal.press("e")
+        terminal.read_until(lambda output: b"Edit child" in output)
+        terminal.read(0.5)
+        terminal.press("\x0f")
+        terminal.read_until(lambda output: b"made robust" in output)
+    assert "it is flaky" in child.read_text()
