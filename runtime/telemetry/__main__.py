@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runtime.telemetry.host import HostSource
+from runtime.telemetry.problems import Problem
 from runtime.telemetry.sample import DeviceSource, HostSample, ScriptedSource, sample_line
 from runtime.telemetry.simulation import is_simulated, simulated_source
 
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _devices(options: argparse.Namespace) -> DeviceSource:
     if not options.gpus:
-        return ScriptedSource([])
+        return ScriptedSource([], Problem("crashed") if options.gave_up else None)
     script = simulated_source()
     if script is not None:
         return script
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         help="append the samples to a file, which HEADNODE_SIMULATE_GPUS=FILE plays back",
     )
     parser.add_argument("--no-gpus", dest="gpus", action="store_false", help="host only; NVML isn't loaded")
+    parser.add_argument("--gave-up", action="store_true", help="say that reading NVML was given up")
     return parser
 
 
@@ -120,7 +122,8 @@ def _sample(options: argparse.Namespace, devices: DeviceSource, orphaned: Callab
         if options.count is not None and samples >= options.count:
             return
         now = time.monotonic()
-        due = max(due + options.interval, now)  # after a pause (a suspended laptop) no burst makes up for it
+        # After a pause (a suspended laptop) no burst makes up for it, and no load is of a moment only.
+        due = max(due + options.interval, now + options.interval / 2)
         if not _wait(due, orphaned):
             return
 

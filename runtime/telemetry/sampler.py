@@ -14,6 +14,8 @@ from typing import Any
 
 _RESTART_SECONDS = 10.0
 _CRASHES_UNTIL_HOST_ONLY = 2
+_SILENT_SECONDS = 30.0
+"""And ten intervals: a sampler that says nothing for longer hangs inside the driver."""
 _READ_BYTES = 1 << 16
 _LINE_LIMIT = 1 << 22  # bytes; a line longer than this is garbage
 
@@ -21,8 +23,8 @@ _LINE_LIMIT = 1 << 22  # bytes; a line longer than this is garbage
 class SamplerProcess:
     """`python -m runtime.telemetry`, started, read without blocking, and restarted should NVML take it down.
 
-    After two deaths by a signal it goes on without accelerators, since a driver that crashes its caller
-    once does it again.
+    After two deaths by a signal (ours too, where it has hung) it goes on without accelerators, since a
+    driver that crashes its caller once does it again.
 
         sampler = SamplerProcess(interval=1.0, directory=workspace)
         sampler.start()
@@ -41,10 +43,13 @@ class SamplerProcess:
         command: list[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`pcie`: measure PCIe traffic where the driver doesn't count it. `command` replaces the interpreter and
-        module, for tests."""
+        """`pcie`: measure PCIe traffic where the driver doesn't count it. `command` replaces the interpreter
+        and module, for tests."""
         self._command = command or [sys.executable, "-m", "runtime.telemetry"]
         self._arguments = ["--interval", str(interval)]
+        self._patience = max(_SILENT_SECONDS, 10 * interval)
+        self._heard = 0.0
+        self._gave_up = False
         if directory is not None:
             self._arguments += ["--directory", str(directory.absolute())]
         if pcie:
@@ -72,6 +77,7 @@ class SamplerProcess:
         if self._process is not None:
             return
         arguments = [*self._arguments, *([] if self._gpus else ["--no-gpus"])]
+        arguments += ["--gave-up"] if self._gave_up else []
         self._process = subprocess.Popen(
             [*self._command, *arguments],
             stdin=subprocess.PIPE,  # closes with us, however we end
@@ -84,6 +90,7 @@ class SamplerProcess:
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
         self._rest = b""
+        self._heard = self._clock()
         self._restart_at = float("inf")
 
     def poll(self) -> list[dict[str, Any]]:
@@ -99,6 +106,11 @@ class SamplerProcess:
             return []
         data, ended = self._read()
         lines = self._parse(data)
+        if lines:
+            self._heard = self._clock()
+        if self._clock() - self._heard > self._patience:
+            self._process.kill()
+            ended = True
         if ended:
             self._reap()
         return lines
@@ -161,7 +173,8 @@ class SamplerProcess:
             _wait(process)
         if process.returncode is None or process.returncode < 0:
             self._crashes += 1
-            self._gpus = self._gpus and self._crashes < _CRASHES_UNTIL_HOST_ONLY
+            self._gave_up |= self._gpus and self._crashes >= _CRASHES_UNTIL_HOST_ONLY
+            self._gpus = self._gpus and not self._gave_up
         self._restart_at = self._clock() + _RESTART_SECONDS
 
 

@@ -198,7 +198,7 @@ def test_after_two_crashes_it_goes_on_without_accelerators() -> None:
         lines = wait_for(sampler.poll)
         assert sampler.host_only
         assert lines[0]["gpus"] == []
-        assert "gpu_problem" not in lines[0]
+        assert lines[0]["gpu_problem_code"] == "crashed"
     finally:
         sampler.stop()
 
@@ -224,3 +224,43 @@ def test_a_senseless_interval_is_refused(interval: str) -> None:
     )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_a_sampler_that_hangs_is_replaced_and_then_goes_on_without_the_devices(tmp_path: Path) -> None:
+    now = [0.0]
+    script = tmp_path / "sampler.py"
+    script.write_text(
+        "import json, sys, time\n"
+        "if '--gave-up' in sys.argv and '--no-gpus' in sys.argv:\n"
+        "    print(json.dumps({'time': 1.0}), flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    sampler = SamplerProcess(interval=1.0, command=[sys.executable, str(script)], clock=lambda: now[0])
+    sampler.start()
+    try:
+        for _hang in range(2):
+            first = sampler.pid
+            assert sampler.poll() == []
+            now[0] += 31.0
+            assert sampler.poll() == []
+            assert sampler.pid is None
+            assert first is not None
+            assert gone(first)
+            now[0] += 11.0
+            sampler.poll()
+            assert sampler.pid not in (None, first)
+        assert sampler.host_only
+        assert wait_for(sampler.poll) == [{"time": 1.0}]
+    finally:
+        sampler.stop()
+
+
+def test_devices_that_were_given_up_are_told_with_what_to_do() -> None:
+    done = subprocess.run(
+        [*COMMAND, "--count", "1", "--interval", "0.1", "--no-gpus", "--gave-up"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "nvidia-smi" in json.loads(done.stdout)["gpu_problem"]
