@@ -7,7 +7,8 @@ alternating with an
 app of Textual that has nothing in it; medians. *Idle*: with a run that logs two steps a second, the processor
 time of the panel (and
 of its sampler) and the bytes that it sends, on the Runs page and on the page of the run, each over
-`--seconds`.
+`--seconds`. *Answered*: from a key until the first byte of the row, curve or page that it moves, on a
+terminal that is read at once.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def main() -> int:
         writer.start()
         runs = _idle(workspace, home, options.seconds, keys="")
         run = _idle(workspace, home, options.seconds, keys="jj\r")
+        keys = _answered(workspace, home, options.presses)
     result = {
         "rounds": options.rounds,
         "empty_ready_seconds": round(empty, 3),
@@ -65,6 +67,7 @@ def main() -> int:
         "ready_ratio": round(panel / empty, 2),
         "runs_page": runs,
         "run_page": run,
+        "keys": keys,
     }
     if options.json:
         print(json.dumps(result))
@@ -79,6 +82,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=7, help="starts of each app; the median counts")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long the idle panel is watched")
+    parser.add_argument("--presses", type=int, default=60, help="of the cursor keys; a quarter of other keys")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -142,6 +146,36 @@ def _idle(workspace: Workspace, home: Path, seconds: float, keys: str) -> dict[s
         }
 
 
+def _answered(workspace: Workspace, home: Path, presses: int) -> dict[str, dict[str, float]]:
+    """Milliseconds until a key is answered, by what it does."""
+    cursor, charts, pages = b"\xe2\x96\xb8", "┤".encode(), b"Profiles"
+    with Terminal([sys.executable, "-c", PANEL, str(workspace.root)], _environment(home)) as terminal:
+        terminal.read_until(lambda output: b"probe-e0e0" in output)
+        _collect(terminal, 3.0)
+        found = {"cursor": _times(terminal, "jjjjkkkk", cursor, presses)}
+        found["page"] = _times(terminal, "21", pages, presses // 4)
+        for key in "jj\r":
+            terminal.press(key)
+            _collect(terminal, 0.5)
+        _collect(terminal, 2.0)
+        found["zoom"] = _times(terminal, "+-", charts, presses // 4)
+    return found
+
+
+def _times(terminal: Terminal, keys: str, sign: bytes, presses: int) -> dict[str, float]:
+    times = []
+    for number in range(presses):
+        _collect(terminal, 0.25)
+        before = len(terminal.output)
+        terminal.press(keys[number % len(keys)])
+        times.append(1000 * terminal.read_until(lambda output, b=before: sign in output[b:]))
+    times.sort()
+    return {
+        "median_milliseconds": round(statistics.median(times), 1),
+        "p95_milliseconds": round(times[min(len(times) - 1, int(len(times) * 0.95))], 1),
+    }
+
+
 def _collect(terminal: Terminal, seconds: float) -> int:
     """Reads for that long, whatever comes; how many bytes there were."""
     end, before = time.perf_counter() + seconds, len(terminal.output)
@@ -174,6 +208,11 @@ def _print(result: dict[str, object]) -> None:
         print(f"  panel    {page['processor_percent']:.2f} % of a core (at most 2)")
         print(f"  sampler  {page['sampler_percent']:.2f} % of a core")
         print(f"  sent     {page['kilobytes_per_second']:.2f} kB/s (at most 20)")
+    keys = result["keys"]
+    assert isinstance(keys, dict)
+    for name, times in keys.items():
+        median, p95 = times["median_milliseconds"], times["p95_milliseconds"]
+        print(f"a key is answered, {name:<7} median {median:.1f} ms, p95 {p95:.1f} ms (at most 50)")
 
 
 if __name__ == "__main__":
