@@ -31,6 +31,8 @@ _KEPT_LINES = 4000
 _MOST_ROWS = 60
 """A wrapped line takes at most so many rows."""
 _PAN = 16
+_STYLE_BYTES = 150
+"""What the colours of a row take beside its text."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class LogLines(Widget, can_focus=True):
         self._top = (0, 0)
         """Offset of the first line on screen, and how many of its rows are above the screen."""
         self._rows: list[Row] = []
+        self.sent = 0
+        """About so many bytes went to the terminal for rows that changed."""
         self._texts: OrderedDict[tuple[int, int], LogText] = OrderedDict()
 
     # -- the file
@@ -216,6 +220,7 @@ class LogLines(Widget, can_focus=True):
         ]
         if changed:
             self.refresh(*changed)
+        self.sent += len(changed) * (width + _STYLE_BYTES)
         self.post_message(self.Moved())
 
     def render_line(self, y: int) -> Strip:

@@ -30,6 +30,8 @@ from tui.widgets.log_merge import MergedLog, Part
 from tui.widgets.log_search import Errors, Needle, Pattern, SearchError, find_place, needle_of
 
 POLL_SECONDS = 0.25
+BYTES_PER_SECOND = 12_000
+"""What following a log may send, at most."""
 _TOLD_SECONDS = 0.25
 
 Job = Callable[[Callable[[], bool], Callable[[int], None]], int | None]
@@ -84,6 +86,7 @@ class LogView(Vertical):
         self._note = ""
         self._then: Target | int | str | None = None
         self._status: tuple[str, bool] = ("", False)
+        self._rest_until = 0.0
 
     def compose(self) -> ComposeResult:
         yield self.prompt
@@ -166,9 +169,16 @@ class LogView(Vertical):
             self._run_search(self.seeking, False, file.size)
 
     def _tick(self) -> None:
-        """Four times a second while it can be seen: a burst of lines becomes one update."""
-        if self.screen.is_current and self.lines.size:
+        """Four times a second while it can be seen: a burst of lines becomes one update.
+
+        A log that grows moves every row, and a wide screen full of rows is much for a slow line: after a
+        large update the next one waits until it is within the budget.
+        """
+        now = time.monotonic()
+        if self.screen.is_current and self.lines.size and now >= self._rest_until:
+            before = self.lines.sent
             self.lines.poll()
+            self._rest_until = now + (self.lines.sent - before) / BYTES_PER_SECOND - self.poll_seconds / 2
 
     # -- status
 
