@@ -21,6 +21,15 @@ __all__ = ["profiles", "workspace"]
 UUID = "GPU-51111a7e-d000-4000-8000-{:012d}"
 
 
+async def _shown(pilot: Any, condition: Any) -> None:
+    """As `_until`, but without waiting for the page's threads, of which the dry run is one."""
+    for _attempt in range(3000):
+        if condition():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(screen_text(pilot.app))
+
+
 def _lines(app: Any, word: str) -> list[str]:
     return [line for line in screen_text(app).splitlines() if word in line]
 
@@ -85,9 +94,9 @@ async def test_a_dry_run_makes_steps_and_leaves_nothing(panel: Any, profiles: Wo
         path = profiles.profiles / "pretrain/small.yaml"
         app.open_page(PreflightPage(path, ("evaluate.every_steps=null", "checkpoint.keep_best=null")))
         await settle(pilot, rounds=3)
+        await _until(pilot, lambda: app.screen.can("dry_run"))
         await pilot.press("d")
-        await pilot.pause()
-        assert "d breaks it off" in screen_text(app)
+        await _shown(pilot, lambda: "d breaks it off" in screen_text(app))
         await settle(pilot, rounds=3)  # which waits for its thread
         text = screen_text(app)
         assert "✓ it runs:" in text, text
@@ -101,7 +110,8 @@ async def test_a_dry_run_makes_steps_and_leaves_nothing(panel: Any, profiles: Wo
 async def test_a_dry_run_that_fails_says_why(panel: Any, profiles: Workspace) -> None:
     app = panel(profiles)
     async with app.run_test(size=(120, 60)) as pilot:
-        await _opened(pilot, "pretrain/small.yaml")
+        page = await _opened(pilot, "pretrain/small.yaml")
+        await _until(pilot, lambda: page.can("dry_run"))
         await pilot.press("d")
         await settle(pilot, rounds=3)
         text = " ".join(screen_text(app).split())
@@ -113,9 +123,9 @@ async def test_a_dry_run_is_broken_off_by_the_same_key(panel: Any, profiles: Wor
     app = panel(profiles)
     async with app.run_test(size=(120, 60)) as pilot:
         page = await _opened(pilot, "pretrain/small.yaml")
+        await _until(pilot, lambda: page.can("dry_run"))
         await pilot.press("d")
-        while page._dry._runner is None:
-            await pilot.pause(0.02)
+        await _shown(pilot, lambda: page._dry._runner is not None)
         await pilot.press("d")
         await settle(pilot, rounds=3)
         assert "broken off" in screen_text(app)

@@ -34,11 +34,13 @@ class DryRunLines:
         self._began = 0.0
         self._result: DryRun | None = None
         self._problem = ""
+        self._stopping = False
         self.running = False
 
     def begin(self, page: Page, profile: Profile, workspace: Workspace, changed: Callable[[], None]) -> None:
         """Starts it in a thread of the page; `changed` is called in the panel's own."""
         self.running, self._phase, self._result, self._problem = True, "", None, ""
+        self._runner, self._stopping = None, False
         self._began = time.monotonic()
         changed()
 
@@ -47,6 +49,8 @@ class DryRunLines:
 
             try:
                 runner = self._runner = DryRunner(profile, workspace)
+                if self._stopping:  # asked for before there was anything to stop
+                    runner.stop()
                 for phase in runner.phases():
                     self._phase = phase
                 self._result = runner.result
@@ -62,6 +66,7 @@ class DryRunLines:
 
     def stop(self) -> None:
         """Breaks it off; the result says so."""
+        self._stopping = True
         if self._runner is not None:
             self._runner.stop()
 
