@@ -108,6 +108,7 @@ class WorkspaceReader:
         self._records: dict[str, object] = {}
         self._annotations: dict[str, object] = {}
         self._unread: set[str] = set()
+        self._lively: set[str] = set()  # those that go on, or whose record could not be read
         self._listed: object = None
         self._looks = 0
 
@@ -122,11 +123,18 @@ class WorkspaceReader:
         if listing != self._listed or not self._views or self._looks >= _RELIST:
             self._list(changes)
             self._listed, self._looks = listing, 0
-        fresh = self._newest(at_most) if at_most is not None else self._unread
-        for run_id in [run_id for run_id in self._views if self._due(run_id, everything, fresh)]:
+        fresh = self._newest(at_most) if at_most is not None else set(self._unread)
+        known = (
+            (run_id for run_id in self._views if run_id not in self._unread) if everything else self._lively
+        )
+        for run_id in [*known, *fresh]:
             self._unread.discard(run_id)
             self._read(run_id, changes)
         return changes
+
+    def active(self) -> list[RunView]:
+        """The active runs as of the last poll."""
+        return [view for run_id in self._lively if (view := self._views[run_id]).active]
 
     def view(self, run_id: str) -> RunView | None:
         """A run as of the last poll."""
@@ -135,11 +143,6 @@ class WorkspaceReader:
     def views(self) -> list[RunView]:
         """All runs as of the last poll."""
         return list(self._views.values())
-
-    def _due(self, run_id: str, everything: bool, fresh: set[str]) -> bool:
-        if run_id in self._unread:
-            return run_id in fresh
-        return everything or self._views[run_id].active or self._records.get(run_id) is None
 
     def _newest(self, count: int) -> set[str]:
         """Of the runs that were never read, those whose records were written last."""
@@ -159,6 +162,7 @@ class WorkspaceReader:
             for known in (self._views, self._paths, self._records, self._annotations):
                 known.pop(run_id, None)
             self._unread.discard(run_id)
+            self._lively.discard(run_id)
             changes[run_id] = None
         for run_id in found.keys() - self._views.keys():
             directory = found[run_id]
@@ -183,6 +187,10 @@ class WorkspaceReader:
         if view is not before and view != before:
             self._views[run_id] = view
             changes[run_id] = view
+        if self._records.get(run_id) is None or view.active:
+            self._lively.add(run_id)
+        else:
+            self._lively.discard(run_id)
 
 
 def read_view(run_id: str, directory: RunDirectory, *, annotated: bool = True) -> RunView:

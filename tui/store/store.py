@@ -199,7 +199,7 @@ class Store:
             if self._sampler is None:
                 self._start_sampler()
                 watcher = self._start_watcher()
-            active = [view.directory.path for view in self._reader.views() if view.active]
+            active = [view.directory.path for view in self._reader.active()]
             told = watcher is not None and len(active) <= WATCHED
             if watcher is not None:
                 watcher.watch_runs(active if told else ())
