@@ -166,7 +166,8 @@ def test_what_an_attempt_ran_on_is_recorded(launch: Launch) -> None:
 
 
 def test_the_agent_notes_when_the_lines_of_every_rank_came(launch: Launch) -> None:
-    script = 'echo one; sleep 1.5; echo two; [ "$RANK" = 1 ] && echo three; exit 0'
+    noted_one = '[ -s "$HEADNODE_RUN_DIR/attempts/1/rank-$RANK.times" ]'
+    script = f"echo one; until {noted_one}; do sleep 0.1; done; echo two"
     run = launch("sh", "-c", script, processes=2)
     await_end(run)
     files = run.attempt(1)
