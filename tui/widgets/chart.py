@@ -90,7 +90,7 @@ class Chart(Widget, can_focus=True):
         self.empty_text = ""
         self._rows: list[tuple[Part, ...]] = []
         self._picture: Picture | None = None
-        self._stale = True
+        self._stale = self._empty = True
         self._drawn = Size(0, 0)
         self._base: Style | None = None
         self._styles: dict[str, Style] = {}
@@ -113,6 +113,9 @@ class Chart(Widget, can_focus=True):
 
     def update_chart(self) -> None:
         """Draws anew and sends the lines that changed."""
+        if self._empty != self.model.empty and self.is_attached:
+            self._empty = self.model.empty
+            self.post_message(self.Changed(self))  # with its first points its keys begin to mean something
         self._stale = True
         if not self.is_attached or not self.size:
             return
