@@ -65,7 +65,12 @@ async def test_enter_opens_the_run_of_the_device_and_of_a_process(panel: Any, sa
         assert isinstance(app.screen, RunPage)
         assert app.screen.run_id.endswith("9c1e")
         await pilot.press("escape")
-        await pilot.press("down", "down", "down", "down", "tab", "tab")
+        await settle(pilot)
+        assert app.screen.NAME == "gpus"
+        assert app.focused.id == "devices"
+        for key in ("down", "down", "down", "down", "tab", "tab"):
+            await pilot.press(key)
+            await pilot.pause()
         await settle(pilot)
         assert app.focused.id == "process-table"
         await pilot.press("enter")

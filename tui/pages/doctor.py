@@ -182,8 +182,8 @@ class DoctorPage(Page):
     def can(self, action: str) -> bool:
         if action != "measure" or not self._cursor:
             return False
-        if self.selected_measurement is not None:
-            return self._busy is None
+        if self.selected_measurement is not None:  # measuring the disk writes
+            return self._busy is None and not self.headnode.preferences.read_only
         return self.selected is not None and not self._groups[self._cursor[1]].running
 
     def action_measure(self) -> None:
