@@ -31,10 +31,14 @@ def test_every_page_works_by_keys_over_a_slow_link(tmp_path: Path, language: str
     with SlowLink(tmp_path, 0.2) as link, link.open(command, environment) as terminal:
         terminal.read_until(lambda output: LAST_RUN in output and last_tab.encode() in output, 60)
         for key in (*(tab.digit for tab in pages.TABS if tab.digit != "1"), "\x1b", "1"):
+            while terminal.read(0.5):  # what the key before has brought is all there
+                pass
             before = len(terminal.output)
             terminal.press(key)
             terminal.read_until(lambda output, b=before: last_tab.encode() in output[b:])
         for key, sign in (("\r", "‹"), ("？", "╭"), ("\x1b", "‹")):
+            while terminal.read(0.5):  # what the key before has brought is all there
+                pass
             before = len(terminal.output)
             terminal.press(key)
             terminal.read_until(lambda output, b=before, s=sign: s.encode() in output[b:])
