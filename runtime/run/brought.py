@@ -9,7 +9,7 @@ from runtime.run.layout import RunDirectory
 
 
 def weights_folder(run: RunDirectory) -> Path:
-    """Where the weights lie that a run begins with; not under `checkpoints/`, for they are none of its own."""
+    """Where the weights lie that a run begins with; not under `checkpoints/`: they are none of its own."""
     return run.artifacts / "weights"
 
 
