@@ -26,9 +26,10 @@ def adopt(workspace: Workspace) -> list[str]:
 
     A run whose supervisor can't be judged from here (another host, another pid namespace) is left alone, and
     so is one that can't be written. Of several who adopt at once one wins. Runs of other workspaces that
-    stand in this machine's queue without a supervisor get one too: whoever is behind them waits for them."""
-    adopted = [run.run_id for run in workspace.runs() if _orphaned(run) and _start(run)]
-    return adopted + [run.run_id for run in _abandoned() if _orphaned(run) and _start(run)]
+    stand in this machine's queue without a supervisor get one too: whoever is behind them waits for them.
+    Another user's runs are left to him."""
+    adopted = [run.run_id for run in workspace.runs() if _orphaned(run) and _ours(run) and _start(run)]
+    return adopted + [run.run_id for run in _abandoned() if _orphaned(run) and _ours(run) and _start(run)]
 
 
 def _abandoned() -> list[RunDirectory]:
@@ -81,6 +82,21 @@ def needs_supervisor(run: RunDirectory) -> bool:
 def _age(run: RunDirectory) -> float:
     """Seconds since the run was created, by the time stamp of its record."""
     return time.time() - run.record.stat().st_mtime
+
+
+def _ours(run: RunDirectory) -> bool:
+    """Whether the run is this user's own. Another's processes can't be judged nor signalled from here, and
+    what he launched would run with our rights: root passes by everybody's runs."""
+    try:
+        owner = run.path.stat().st_uid
+        if owner == os.geteuid():
+            return True
+        import tempfile  # needed seldom, as below
+
+        with tempfile.TemporaryFile(prefix=".", dir=run.path) as probe:  # a file server may rename us all
+            return os.fstat(probe.fileno()).st_uid == owner
+    except OSError:
+        return False
 
 
 def _start(run: RunDirectory) -> bool:

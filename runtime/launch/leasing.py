@@ -197,9 +197,11 @@ class Leasing:
             queueing_line.leave(self._run.run_id)
 
     def _complain(self, error: LeaseError | OSError) -> None:
-        message = (
-            error.message if isinstance(error, LeaseError) else Message("{problem}", {"problem": str(error)})
-        )
+        if isinstance(error, LeaseError):
+            message = error.message
+        else:
+            values = {"path": str(lease_directory()), "problem": error.strerror or str(error)}
+            message = Message("{path}: {problem}", values)
         if message != self._problem:
             self._problem = message
             say(f"no device can be leased, trying again: {error}")

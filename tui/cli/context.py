@@ -92,9 +92,10 @@ class Context:
         from runtime.launch.adoption import adopt
         from runtime.run.record import read_record
 
-        waiting = set(adopt(workspace))
+        adopted = set(adopt(workspace))
+        # Also runs that wait in the machine's queue from another workspace: those are no matter of this command.
+        waiting = [run for run in workspace.runs() if run.run_id in adopted] if adopted else []
         until = time.monotonic() + _JUDGED_SECONDS
         while waiting and time.monotonic() < until:
             time.sleep(0.1)
-            records = {run_id: read_record(workspace.resolve(run_id)) for run_id in waiting}
-            waiting = {run_id for run_id, record in records.items() if record is not None and record.active}
+            waiting = [run for run in waiting if (record := read_record(run)) is not None and record.active]

@@ -171,6 +171,23 @@ def test_a_run_that_has_waited_for_days_is_not_lost(launch: Launch, workspace: W
     assert await_end(second).state == "completed"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a run another user's")
+@pytest.mark.usefixtures("two_gpus")
+def test_another_users_run_is_left_to_him(launch: Launch, workspace: Workspace, tmp_path: Path) -> None:
+    """Above all by root, whose commands would run with root's rights what anybody puts into the line."""
+    first = launch("sleep", "600", gpus=2, processes=1)
+    await_state(first, "running")
+    second = launch("true", gpus=2, processes=1)
+    queued(second)
+    os.chown(second.path, 65534, -1)
+    os.kill(supervisor_pid(second), signal.SIGKILL)
+    until(lambda: queueing_line.waiting() == [])
+    elsewhere = init_workspace(tmp_path / "elsewhere")
+    assert operations.adopt(elsewhere) == operations.adopt(workspace) == []
+    os.chown(second.path, 0, -1)
+    assert operations.adopt(workspace) == [second.run_id]
+
+
 @pytest.mark.usefixtures("two_gpus")
 def test_a_killed_run_that_nobody_adopts_blocks_nobody(launch: Launch) -> None:
     first = launch("sleep", "600", gpus=2, processes=1)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from runtime.launch.adoption import needs_supervisor
 from runtime.run.layout import RunDirectory
 from runtime.run.record import read_record
 from tests.conftest import ISOLATION
-from tests.runtime.launch.conftest import await_state, until
+from tests.runtime.launch.conftest import await_state, supervisor_pid, until
 
 from .conftest import CommandLine
 
@@ -71,6 +73,20 @@ def test_the_queue_as_a_table_and_its_order_by_priority(waiting: CommandLine, wo
     until(lambda: order() == [second, first])
     assert waiting("stop", second, "--wait").returncode == 0
     assert order() == [first]
+
+
+def test_a_command_adopts_a_waiting_run_of_another_workspace_in_passing(
+    waiting: CommandLine, workspace: Path, tmp_path: Path
+) -> None:
+    run = RunDirectory(workspace / "logs" / waiting("launch", "sleeper").stdout.strip())
+    await_state(run, "queued")
+    os.kill(supervisor_pid(run), signal.SIGKILL)
+    until(lambda: needs_supervisor(run))
+    for name in ("profiles", "logs"):
+        (tmp_path / "elsewhere" / name).mkdir(parents=True)
+    done = waiting("ls", "--workspace", str(tmp_path / "elsewhere"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not needs_supervisor(run)
 
 
 @pytest.mark.parametrize(
