@@ -93,7 +93,7 @@ class Context:
         from runtime.run.record import read_record
 
         adopted = set(adopt(workspace))
-        # Also runs that wait in the machine's queue from another workspace: those are no matter of this command.
+        # What waited in the machine's queue from another workspace is no matter of this command.
         waiting = [run for run in workspace.runs() if run.run_id in adopted] if adopted else []
         until = time.monotonic() + _JUDGED_SECONDS
         while waiting and time.monotonic() < until:
