@@ -41,17 +41,18 @@ class HelpDialog(Dialog[None]):
     def __init__(self, page: Page) -> None:
         super().__init__()
         self._lines = help_lines(page)
+        self._shown = Lines(self._lines)  # known before it is mounted, for the first resize comes before that
 
     def title_text(self) -> str:
         return _("Keys")
 
     def content(self) -> ComposeResult:
         with VerticalScroll():
-            yield Lines(self._lines)
+            yield self._shown
 
     def on_resize(self, event: events.Resize) -> None:
         window = min(_WIDTH, event.size.width * 9 // 10)
-        self.query_one(Lines).show(broken(self._lines, window - _FRAME))
+        self._shown.show(broken(self._lines, window - _FRAME))
 
 
 def help_lines(page: Page) -> list[Text]:
@@ -71,7 +72,7 @@ def help_lines(page: Page) -> list[Text]:
         line = _line(keys, _(action.help), name in possible or name not in page.ACTIONS)
         groups.setdefault(action.group, []).append(line)
     everywhere = groups.setdefault(keymap.EVERYWHERE, [])
-    digits = " ".join(tab.digit for tab in pages.TABS)
+    digits = " ".join(_runs_of_digits(tab.digit for tab in pages.TABS))
     titles = " · ".join(_(tab.title) for tab in pages.TABS)
     everywhere.insert(0, _line(digits, titles, True))
     everywhere.insert(1, _line("↑ ↓ ← →", _("move; h j k l do the same"), True))
@@ -94,6 +95,17 @@ def broken(lines: Iterable[Text], width: int) -> list[Text]:
         parts = sentence.wrap(Console(), max(20, width - _KEYS))
         shown += [Text.assemble(" " * _KEYS if number else keys, part) for number, part in enumerate(parts)]
     return shown
+
+
+def _runs_of_digits(digits: Iterable[str]) -> list[str]:
+    """`1 2 3 9` as `1–3` and `9`."""
+    found: list[str] = []
+    for digit in digits:
+        if found and int(digit) == int(found[-1][-1]) + 1:
+            found[-1] = f"{found[-1][0]}–{digit}"
+        else:
+            found.append(digit)
+    return found
 
 
 def _line(keys: str, text: str, possible: bool) -> Text:
