@@ -173,6 +173,8 @@ def lacking(wants: Wants, devices: Sequence[Device]) -> Message | None:
             return Message(
                 N_("there is no GPU {name} here ({there} in all)"), {"name": str(name), "there": whole}
             )
+        if not found[0].allowed:
+            return Message(N_("GPU {name} is hidden by CUDA_VISIBLE_DEVICES"), {"name": str(name)})
     possible = _possible(wants, devices)
     values = {"wanted": wants.count, "there": len(possible)}
     if len(possible) < wants.count:

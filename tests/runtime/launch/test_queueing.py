@@ -136,6 +136,8 @@ def test_auto_takes_those_with_the_most_free_memory() -> None:
 def test_what_is_hidden_from_us_is_not_taken() -> None:
     devices = [Device("GPU-0", 0, allowed=False), Device("GPU-1", 1)]
     assert choice(ticket("a", 1), [], devices) == ("GPU-1",)
+    assert choice(ticket("a", 1, names=(0,)), [], devices) is None
+    assert str(lacking(Wants("gpu", 1, (0,)), devices)) == "GPU 0 is hidden by CUDA_VISIBLE_DEVICES"
 
 
 @pytest.mark.parametrize(
