@@ -61,7 +61,9 @@ def _missing(profile: Profile, wants: Wants, machine: Machine, missing: Message)
         fix = Message(N_("set launch.device to cpu or auto, or see to the driver (nvidia-smi)"))
         return Check("devices", "fail", message, fix)
     if wants.names:
-        return Check("devices", "fail", missing, Message(N_("headnode gpus lists them; they are counted from 0")))
+        return Check(
+            "devices", "fail", missing, Message(N_("headnode gpus lists them; they are counted from 0"))
+        )
     key = "launch.processes" if profile.launch.gpus in (None, "auto") else "launch.gpus"
     fix = Message(N_("lower {key}; each process has a GPU of its own"), {"key": key})
     return Check("devices", "fail", missing, fix)
