@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runtime.run.metrics import MetricsWriter
 from runtime.run.workspace import Workspace
-from tests.tui.sample_workspace import NOW
+from tests.tui.sample_workspace import NOW, PLANS, make_workspace
 from tests.tui.settling import rest, screen_text, settle
 from tui.pages.compare import ComparePage
 from tui.plotting.figure import Ink
@@ -75,6 +77,28 @@ async def test_an_empty_page_names_the_next_key_and_space_picks_runs(panel: Any,
         assert "train/loss of 2 runs" in text
         assert "olmo-1b-9c1e" in row(app, "A")
         assert "olmo-1b-3f2a" in row(app, "B")
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+async def test_all_keys_of_the_picker_are_seen_in_a_small_terminal(
+    panel: Any, tmp_path: Path, filtered: bool
+) -> None:
+    plans = [replace(PLANS[3], name=f"train-{number}", suffix=f"{number:04x}") for number in range(30)]
+    app = panel(make_workspace(tmp_path / "train", plans=tuple(plans)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("5", "space")
+        if filtered:
+            await pilot.press("slash", "t")
+        await settle(pilot)
+        text = screen_text(app)
+        for words in (
+            "0 of at most 10 marked",
+            "mark or unmark",
+            "compare the marked ones",
+            "leave all as it is",
+        ):
+            assert words in text
 
 
 async def test_marks_of_the_list_of_runs_are_taken_over(panel: Any, sample: Workspace) -> None:

@@ -26,8 +26,8 @@ class ChooseRunsDialog(Dialog[list[str]]):
     """Gives the ids of the marked runs: first those that were marked before, in their order."""
 
     DEFAULT_CSS = """
-    ChooseRunsDialog > #dialog { width: 76; max-width: 96%; }
-    ChooseRunsDialog Table { height: 12; max-height: 60vh; margin-bottom: 1; }
+    ChooseRunsDialog > #dialog { width: 76; max-width: 96%; height: 24; }
+    ChooseRunsDialog Table { height: 1fr; margin-bottom: 1; }
     ChooseRunsDialog #note { margin-bottom: 1; }
     ChooseRunsDialog FilterLine { margin: 0 0 1 0; }
     """
