@@ -137,11 +137,14 @@ def reason_words(code: str | None, evidence: Mapping[str, Any]) -> str:
 
 
 def crash(evidence: Mapping[str, Any]) -> str:
-    """ "killed by SIGSEGV", "crashed with exit code 1"."""
-    name = signal_name(evidence)
+    """ "killed by SIGSEGV", "crashed with exit code 1", of a rank; of the agent it says so."""
+    name, code = signal_name(evidence), evidence.get("code")
+    if evidence.get("process") == "agent" and name:
+        return _("its agent was killed by {signal}").format(signal=name)
+    if evidence.get("process") == "agent" and isinstance(code, int):
+        return _("its agent crashed with exit code {code}").format(code=code)
     if name:
         return _("killed by {signal}").format(signal=name)
-    code = evidence.get("code")
     return _("crashed with exit code {code}").format(code=code) if isinstance(code, int) else _("crashed")
 
 

@@ -35,6 +35,7 @@ CAUSE_WORDS = {
     "device_assert": N_("an assertion failed on the device"),
     "device_busy": N_("the GPU is taken"),
     "device_lost": N_("the GPU failed"),
+    "sigterm": N_("stopped by SIGTERM from outside"),
     "killed": N_("killed by SIGKILL from outside"),
     "worker_killed": N_("a data worker was killed"),
     "segfault": N_("a library crashed (SIGSEGV)"),
@@ -45,4 +46,4 @@ CAUSE_WORDS = {
     "slurm_time_limit": N_("Slurm's time limit was reached"),
     "no_exit_record": N_("it left without having finished"),
 }
-"""Of `runtime.launch.diagnosis.causes`; `exception` and `sigterm` say nothing that the reason doesn't."""
+"""Of `runtime.launch.diagnosis.causes`; `exception` says nothing that the reason doesn't."""

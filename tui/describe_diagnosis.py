@@ -189,7 +189,8 @@ def _timeout(evidence: Mapping[str, Any]) -> str:
 def _error(evidence: Mapping[str, Any]) -> str:
     error = evidence.get("error")
     if error:
-        return clean(str(error).split("\n", 1)[0]).strip()[:_LONGEST]
+        text = clean(str(error).split("\n", 1)[0]).strip()[:_LONGEST]
+        return text.removeprefix(f"step {evidence.get('step')}: ")  # which stands before it already
     log = evidence.get("log")
     if isinstance(log, Mapping):
         return clean(log.get("text") or "").strip()[:_LONGEST]
@@ -263,7 +264,7 @@ def next_steps(record: RunRecord, *, keys: bool = True) -> list[str]:
     if checkpoint:
         found.append(_("r resumes from step {step}.").format(step=count(checkpoint["step"])))
     elif record.job not in ("command", "prepare"):
-        found.append(_("It has no checkpoint to resume from; n starts a new run."))
+        found.append(_("It has no checkpoint yet: r begins again at step 0."))
     return found
 
 

@@ -40,6 +40,8 @@ def main(context: WorkerContext) -> int:
     except Stopped:
         return context.finish("stopped", "user")
     ending = _train(context, data)
+    if ending.outcome == "failed" and context.rank and ending.error:
+        context.say(ending.error)  # rank 0 has told it as it came; the others have a log of their own
     return context.finish(ending.outcome, ending.reason, ending.step, ending.error)
 
 

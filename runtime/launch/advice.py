@@ -7,6 +7,7 @@ isn't advised.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,7 +79,11 @@ _BY_CAUSE: Mapping[str, str] = {
         " may spare them."
     ),
     "non_finite": N_(
-        "A lower learning rate, more warm-up or train.clip may help; guard.non_finite can skip or roll back."
+        "Unchanged it comes to the same step again: guard.non_finite=skip (or rollback) leaves that out;"
+        " a lower learning rate, more warm-up or train.clip may help."
+    ),
+    "sigterm": N_(
+        "Somebody or something sent it SIGTERM: kill, a shutdown, a scheduler that needed the place."
     ),
 }
 
@@ -94,7 +99,9 @@ def advice(record: RunRecord) -> list[Message]:
     """The sentences, the most useful first; none for a run that is well."""
     evidence = record.evidence
     cause = evidence.get("cause")
-    found = _special(record.reason, cause if isinstance(cause, str) else None, evidence)
+    found = _special(
+        record.reason, cause if isinstance(cause, str) else None, evidence, record.job == "command"
+    )
     if not found and isinstance(cause, str) and cause in _BY_CAUSE:
         found = [Message(_BY_CAUSE[cause])]
     if not found and (record.reason or "") in _BY_REASON:
@@ -102,13 +109,21 @@ def advice(record: RunRecord) -> list[Message]:
     return [*found, *_no_restart(evidence)]
 
 
-def _special(reason: str | None, cause: str | None, evidence: Mapping[str, Any]) -> list[Message]:
+def _special(
+    reason: str | None, cause: str | None, evidence: Mapping[str, Any], command: bool
+) -> list[Message]:
     if reason == "oom_device" or cause == "device_memory":
         return device_memory(evidence)
     if reason == "oom_host":
         return host_memory(evidence)
     if reason == "disk_full" or cause == "disk_full":
         return [_disk(evidence)]
+    if cause == "non_finite" and command:
+        return [Message(N_("A lower learning rate, more warm-up or clipping of gradients may help."))]
+    if cause is None and evidence.get("process") == "agent" and evidence.get("signal") == signal.SIGKILL:
+        return [
+            Message(N_("Somebody or something killed the process that starts the ranks and watches them."))
+        ]
     if cause == "missing_module" and isinstance(evidence.get("module"), str):
         return [_module(str(evidence["module"]))]
     if cause == "missing_program":
@@ -124,8 +139,13 @@ def _special(reason: str | None, cause: str | None, evidence: Mapping[str, Any])
 def _disk(evidence: Mapping[str, Any]) -> Message:
     free = evidence.get("disk_free")
     if isinstance(free, int | float):
-        text = N_("Make room first ({free} GiB are free now); old checkpoints are the first place to look.")
-        return Message(text, {"free": f"{free / 2**30:.1f}"})
+        text = N_(
+            "Make room where it was writing ({free} are free now on the disk of the run itself); old"
+            " checkpoints are the first place to look."
+        )
+        return Message(
+            text, {"free": f"{free / 2**30:.1f} GiB" if free >= 2**30 else f"{free / 2**20:.0f} MiB"}
+        )
     return Message(N_("Make room first; old checkpoints are the first place to look."))
 
 

@@ -69,6 +69,7 @@ def disk_check(
     values: dict[str, object] = {
         "free": _size(free),
         "each": _size(need.checkpoint),
+        "first": _size(need.first),
         "count": need.at_once,
         "needed": _size(need.bytes_for(need.at_once)),
         "all": need.in_the_end,
@@ -78,7 +79,10 @@ def disk_check(
     if free < need.first:
         if not need.at_once:
             return Check("disk", "fail", Message(N_("{free} free, and logs need {needed}"), values), fix)
-        message = Message(N_("{free} free: not even one checkpoint of {each} can be saved"), values)
+        message = Message(
+            N_("{free} free: not enough for one checkpoint of {each}, logs and what stays free ({first})"),
+            values,
+        )
         return Check(
             "disk", "fail", message, Message(N_("free some space, or use a workspace on another disk"))
         )

@@ -19,7 +19,7 @@ from runtime.launch.rank_environment import Command
 from runtime.launch.watch import RankClock
 from runtime.run.control import pending
 from runtime.run.exits import ExitRecord, read_exit
-from runtime.run.heartbeat import read_heartbeat
+from runtime.run.heartbeat import Heartbeat, read_heartbeat
 from runtime.run.identity import Identity, boot_id
 from runtime.run.layout import RunDirectory
 from runtime.run.record import RunRecord
@@ -255,7 +255,7 @@ class Gatherer:
             reason=rank.exit.reason if rank.exit is not None else None,
             error=rank.exit.error if rank.exit is not None else None,
             phase=beat.phase if beat is not None else None,
-            step=beat.step if beat is not None else None,
+            step=_step(rank, beat),
             quiet=rank.clock.quiet(now),
             limit=rank.clock.limit(self._limits.hang, pace) if not ended else None,
             process_state=self._process_state(rank) if not ended and rank.clock.quiet(now) > 1.0 else "",
@@ -328,6 +328,13 @@ class Gatherer:
         except OSError:
             self._missing_since = None
         return self._missing_since is not None and now - self._missing_since > REMOVED
+
+
+def _step(rank: _Rank, beat: Heartbeat | None) -> int | None:
+    """The step that its exit record names, which is the one that went wrong; else the last one it told of."""
+    if rank.exit is not None and rank.exit.step:
+        return rank.exit.step
+    return beat.step if beat is not None else None
 
 
 def _whole(value: object) -> int | None:

@@ -110,7 +110,8 @@ class Saving:
 
     def _no_room(self) -> str:
         assert self._disk is not None
-        return f"not saved: {self._disk.needed:,} bytes are needed and {self._disk.free:,} are free"
+        needed, free = (amount / (1 << 20) for amount in (self._disk.needed, self._disk.free))
+        return f"not saved: {needed:,.1f} MiB are needed and {free:,.1f} MiB are free"
 
     def _tell(self, outcome: SaveOutcome | None) -> None:
         if outcome is None:

@@ -16,6 +16,7 @@ from tests.runtime.launch import recorded_logs
 from tests.tui.sample_workspace import GIB, HOUR, Plan, make_run
 from tests.tui.settling import screen_text, settle
 from tui import describe, i18n
+from tui.cli.describing import explanation
 from tui.describe_diagnosis import diagnosis
 from tui.widgets.diagnosis import block
 
@@ -165,3 +166,43 @@ def test_waiting_for_data_is_told_while_it_runs() -> None:
     found = diagnosis(replace(RECORD, state="running", evidence={"data_wait": 0.6}))
     assert found is not None
     assert found.what == "It waits for data 60% of the time"
+
+
+def test_what_is_advised_holds_for_somebodys_own_program_too() -> None:
+    i18n.setup("en")
+    record = replace(RECORD, reason="non_finite", evidence={"cause": "non_finite", "rank": 0})
+    ours, theirs = diagnosis(record), diagnosis(replace(record, job="command"))
+    assert ours is not None
+    assert "guard.non_finite" in ours.next[0]
+    assert theirs is not None
+    assert "guard" not in " ".join(theirs.next)
+
+
+def test_the_step_that_was_not_finite_is_named_once() -> None:
+    i18n.setup("en")
+    evidence = {"cause": "non_finite", "rank": 1, "step": 12, "error": "step 12: loss nan: stopped"}
+    found = diagnosis(replace(RECORD, reason="non_finite", evidence=evidence))
+    assert found is not None
+    assert found.what == "The loss was not finite at step 12 on rank 1: loss nan: stopped"
+
+
+def test_a_killed_agent_and_a_sigterm_from_outside_are_named_as_such() -> None:
+    i18n.setup("en")
+    agent = diagnosis(replace(RECORD, reason="crash", evidence={"process": "agent", "signal": 9}))
+    assert agent is not None
+    assert agent.what == "Its agent was killed by SIGKILL"
+    assert agent.next
+    evidence = {"rank": 0, "signal": 15, "cause": "sigterm"}
+    stopped = diagnosis(replace(RECORD, state="stopped", reason="preempted", evidence=evidence))
+    assert stopped is not None
+    assert stopped.what == "Stopped by SIGTERM from outside on rank 0"
+    assert "SIGTERM" in stopped.next[0]
+
+
+def test_the_commands_that_come_next_name_the_log_that_tells_and_how_to_go_on() -> None:
+    i18n.setup("en")
+    told = replace(RECORD, reason="crash", evidence={"rank": 3, "log": {"rank": 3, "text": "KeyError: 1"}})
+    lines = explanation(told, 100)
+    assert f"Next: headnode logs {told.run_id} --rank 3 · headnode events {told.run_id}" in lines
+    assert f"headnode resume {told.run_id} starts it again from the beginning" in lines
+    assert not any("resume" in line for line in explanation(replace(told, reason="bad_profile"), 100))

@@ -141,13 +141,28 @@ def explanation(record: RunRecord, width: int) -> list[str]:
             lines += wrap(text, width, "│ ")
         steps = _steps(record, found)
         lines += wrap(" ".join(steps), width, "  ", "→ ") if steps else []
-    run = record.run_id
     if record.state in ("failed", "lost"):
-        lines.append(_("Next: headnode logs {run} · headnode events {run}").format(run=run))
-    if record.state in ("failed", "lost", "stopped") and record.summary.checkpoint and not record.read_only:
-        step = count(record.summary.checkpoint["step"])
-        lines.append(_("headnode resume {run} goes on from step {step}").format(run=run, step=step))
-    return lines
+        text = _("Next: headnode logs {run} · headnode events {run}")
+        told = record.evidence.get("log")
+        rank = told.get("rank") if isinstance(told, Mapping) else None
+        if isinstance(rank, int) and rank:  # `logs` shows rank 0, which may only have died of it
+            text = _("Next: headnode logs {run} --rank {rank} · headnode events {run}")
+        lines.append(text.format(run=record.run_id, rank=rank))
+    again = _again(record)
+    return [*lines, again] if again else lines
+
+
+def _again(record: RunRecord) -> str:
+    """The command that lets an ended run go on or begin again; "" where none would help."""
+    if record.state not in ("failed", "lost", "stopped") or record.read_only:
+        return ""
+    checkpoint, run = record.summary.checkpoint, record.run_id
+    if checkpoint:
+        text = _("headnode resume {run} goes on from step {step}")
+        return text.format(run=run, step=count(checkpoint["step"]))
+    if record.reason == "bad_profile" or record.job == "prepare":
+        return ""
+    return _("headnode resume {run} starts it again from the beginning").format(run=run)
 
 
 def diagnosis_json(record: RunRecord) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from runtime.messages import N_, UsageError
-from tui import describe_events, i18n
+from tui import describe, describe_events, i18n
 from tui.cli.launching import report_started
 from tui.cli.parser import Parser, add_common, add_overrides, overrides_of
 from tui.cli.reading import reading_steps
@@ -103,7 +103,12 @@ def resume(context: Context) -> int:
     with reading_steps(context.err) as progress:
         plan = operations.resume_plan(run, address.step, overrides, progress=progress)
     if options.dry_run:
-        return _show_only(context, plan)
+        shown, record = _show_only(context, plan), context.record(run)
+        if record.ended_state:
+            return shown
+        text = _("It is {state} now: it can be resumed when it is over.")
+        context.err.line((text.format(state=describe.word(record.state)), "warning"))
+        return 2
     _require(context, plan)
     with reading_steps(context.err) as progress:
         names = _acknowledged(context)
@@ -144,17 +149,17 @@ def branch(context: Context) -> int:
     with reading_steps(context.err) as progress:
         plan = operations.resume_plan(run, address.step, overrides, branch=True, progress=progress)
     if options.dry_run:
-        return _show_only(context, plan)
-    _require(context, plan)
+        return _show_only(context, plan, branch=True)
+    _require(context, plan, branch=True)
     with reading_steps(context.err) as progress:
         names = _acknowledged(context)
         started = operations.branch(run, address.step, overrides, acknowledge=names, progress=progress)
     return report_started(context, started)
 
 
-def _require(context: Context, plan: ResumePlan) -> None:
+def _require(context: Context, plan: ResumePlan, *, branch: bool = False) -> None:
     """Shows what differs. Raises UsageError where that makes it impossible, or nobody has acknowledged it."""
-    _differences(context, plan, everything=False)
+    _differences(context, plan, everything=False, branch=branch)
     if plan.refusals:
         raise UsageError(N_("{run} can't go on like this: see what is marked ✗"), run=plan.run_id)
     missing = plan.unacknowledged(_acknowledged(context))
@@ -171,15 +176,15 @@ def _acknowledged(context: Context) -> list[str]:
     return [key.strip() for text in context.options.acknowledge for key in text.split(",") if key.strip()]
 
 
-def _show_only(context: Context, plan: ResumePlan) -> int:
+def _show_only(context: Context, plan: ResumePlan, *, branch: bool = False) -> int:
     if context.options.json:
         context.out.json(_plan(plan))
     else:
-        _differences(context, plan, everything=True)
+        _differences(context, plan, everything=True, branch=branch)
     return 2 if plan.refusals else 0
 
 
-def _differences(context: Context, plan: ResumePlan, *, everything: bool) -> None:
+def _differences(context: Context, plan: ResumePlan, *, everything: bool, branch: bool) -> None:
     """The plan:
 
     on standard output when it was asked for, else only what is worth a look, on standard error.
@@ -191,7 +196,7 @@ def _differences(context: Context, plan: ResumePlan, *, everything: bool) -> Non
         out.line(("! ", "warning"), text.format(step=count(rejected.checkpoint.step), problems=problems))
     rows = [row for row in plan.rows if everything or not row.same or row.severity == "refuse"]
     if everything or rows:
-        out.line(_source(plan))
+        out.line(_source(plan, branch))
     if everything and plan.trusted is not None:
         words = _(
             "It was verified {ago}, which is believed here: nothing was read for this. The resume reads "
@@ -223,7 +228,10 @@ def _shown(value: str | float | None) -> str:
     return DASH if value is None else truncate(str(value), _LONGEST_VALUE)
 
 
-def _source(plan: ResumePlan) -> str:
+def _source(plan: ResumePlan, branch: bool) -> str:
+    if branch:
+        text = _("A new run goes on from {run}@{step}")
+        return text.format(run=plan.run_id, step=plan.step)
     if plan.checkpoint is None and plan.profile.job not in ("command", "prepare"):
         return _("{run} begins again at step 0: there is no checkpoint to go on from").format(run=plan.run_id)
     if plan.checkpoint is None:
