@@ -115,6 +115,7 @@ def test_what_is_no_regular_expression_is_said_before_anything_is_read() -> None
     with pytest.raises(SearchError, match="not a regular expression"):
         needle_of("re:(")
     assert isinstance(needle_of("re: a+"), Pattern)
+    assert isinstance(needle_of("re：a+"), Pattern)
     assert isinstance(needle_of("a+"), Needle)
 
 

@@ -1,4 +1,7 @@
-"""A filter's text in its parts: words, quoted texts, terms with an operator, parentheses, `-` and `or`."""
+"""A filter's text in its parts: words, quoted texts, terms with an operator, parentheses, `-` and `or`.
+
+Outside of quotes the full-width signs and digits of an input method are as good: `state：failed`, `loss＜２`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ _SPACE = re.compile(r"\s+")
 _KEY = re.compile(r"([A-Za-z_][\w./-]*)(?:\s*(!=|<=|>=|=|<|>)\s*|(:))")
 _QUOTED = re.compile(r'"([^"]*)"?|“([^”]*)”?')
 _BARE = re.compile(r'[^\s()"“]+')
+_FULL_WIDTH = str.maketrans("：＝＜＞｜－．％０１２３４５６７８９", ":=<>|-.%0123456789")
+_NOT_EQUAL = re.compile("！(?=[=＝])")
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Token:
 
 def tokens(text: str) -> list[Token]:
     """The parts of the text. Every text has some: nothing is an error here."""
+    text = _half_width(text)
     found: list[Token] = []
     position = 0
     while position < len(text):
@@ -73,4 +79,17 @@ def _value(text: str, start: int) -> tuple[str, int]:
     if quoted is not None:
         return quoted[1] or quoted[2] or "", quoted.end()
     bare = _BARE.match(text, start)
-    return (bare.group(), bare.end()) if bare is not None else ("", start)
+    return (bare.group().replace("，", ","), bare.end()) if bare is not None else ("", start)
+
+
+def _half_width(text: str) -> str:
+    """The same length of text, so that a token stands where it was typed."""
+    parts, position = [], 0
+    for quoted in _QUOTED.finditer(text):
+        parts += [text[position : quoted.start()], quoted.group()]
+        position = quoted.end()
+    parts.append(text[position:])
+    return "".join(
+        part if part.startswith(('"', "“")) else _NOT_EQUAL.sub("!", part).translate(_FULL_WIDTH)
+        for part in parts
+    )

@@ -34,8 +34,8 @@ __all__ = [
     "search",
 ]
 
-EXPRESSION = "re:"
-"""What a regular expression begins with in the search line."""
+EXPRESSION = ("re:", "re：")
+"""What a regular expression begins with in the search line; the second is what an input method makes of it."""
 _LONGEST_LINE = 64 << 10
 _LOOK_SECONDS = 0.1
 
@@ -127,7 +127,7 @@ class Errors:
 
 def needle_of(text: str) -> Needle | Pattern:
     """What a person typed. Raises SearchError where it says that it is a regular expression and isn't one."""
-    return Pattern(text[len(EXPRESSION) :].lstrip()) if text.startswith(EXPRESSION) else Needle(text)
+    return Pattern(text[len(EXPRESSION[0]) :].lstrip()) if text.startswith(EXPRESSION) else Needle(text)
 
 
 class Finder:
