@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 EXPRESSION = ("re:", "re：")
-"""What a regular expression begins with in the search line; the second is what an input method makes of it."""
+"""What a regular expression begins with in the search line; the second is an input method's."""
 _LONGEST_LINE = 64 << 10
 _LOOK_SECONDS = 0.1
 
