@@ -206,3 +206,29 @@ def test_the_commands_that_come_next_name_the_log_that_tells_and_how_to_go_on() 
     assert f"Next: headnode logs {told.run_id} --rank 3 · headnode events {told.run_id}" in lines
     assert f"headnode resume {told.run_id} starts it again from the beginning" in lines
     assert not any("resume" in line for line in explanation(replace(told, reason="bad_profile"), 100))
+
+
+async def test_of_a_rank_that_printed_nothing_the_log_of_rank_0_is_shown(
+    panel: Any, broken: Workspace
+) -> None:
+    run = broken.runs()[0]
+    record = read_record(run)
+    assert record is not None
+    write_record(run, replace(record, reason="crash", evidence={"rank": 1, "signal": 9, "cause": "killed"}))
+    run.attempt(1).log(0).write_text("step 7 of rank 0\n")
+    run.attempt(1).log(1).write_text("")
+    app = panel(broken, open_run=run.run_id)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for _ in range(20):
+            await settle(pilot)
+            if "step 7 of rank 0" in screen_text(app):
+                break
+        assert "step 7 of rank 0" in screen_text(app)
+        assert "Log of rank 0" in screen_text(app)
+        await pilot.press("enter")
+        for _ in range(20):
+            await settle(pilot)
+            if type(app.screen).__name__ == "LogsPage" and "step 7 of rank 0" in screen_text(app):
+                break
+        assert type(app.screen).__name__ == "LogsPage"
+        assert "step 7 of rank 0" in screen_text(app)

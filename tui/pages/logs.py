@@ -340,7 +340,10 @@ class Wanted:
         of_attempt = [entry for entry in entries if entry.attempt == self.attempt]
         if self.attempt is None or not of_attempt or self.source == "supervisor":
             of_attempt = entries
-        return choose(of_attempt, self.rank, self.source or "rank")
+        found = choose(of_attempt, self.rank, self.source or "rank")
+        if self.where is None and self.source is None and found is not None and not found.size:
+            return choose(of_attempt)  # a rank that was killed has often said nothing; another one has
+        return found
 
 
 def entry_name(entry: LogEntry, newest: int) -> str:

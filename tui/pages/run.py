@@ -24,6 +24,8 @@ from tui.widgets.log_view import LogView
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runtime.run.record import RunRecord
     from tui.store.follow import Followed, Preparation
     from tui.store.runs import RunView
@@ -59,6 +61,7 @@ class RunPage(Page):
         self._preparation: Preparation | None = None
         self._source: tuple[float | None] | None = None
         self._log: tuple[int, int, int | None] | None = None
+        self._log_rank = 0
         self._diagnosis: Diagnosis | None = None
         self._ticks = 0
 
@@ -144,14 +147,18 @@ class RunPage(Page):
         if (record.attempt, rank, offset) == self._log:
             return
         self._log = (record.attempt, rank, offset)
+        if rank and offset is None and not _printed(view.directory.attempt(record.attempt).log(rank)):
+            rank = 0  # a rank that was killed has often said nothing; rank 0 tells how far all had come
+        self._log_rank = rank
         log = self.query_one(LogView)
+        self.query_one("#log", Pane).set_title(self._log_title, "")
         log.show(view.directory.attempt(record.attempt).log(rank) if record.attempt else None)
         if offset is not None:
             self.call_after_refresh(log.lines.show_offset, offset)
 
     @property
     def _log_title(self) -> str:
-        return _("Log of rank {rank}").format(rank=self._log[1] if self._log is not None else 0)
+        return _("Log of rank {rank}").format(rank=self._log_rank)
 
     def on_log_view_changed(self, message: LogView.Changed) -> None:
         self.query_one("#log", Pane).set_title(self._log_title, message.view.status)
@@ -321,3 +328,10 @@ def _facts(preparation: Preparation) -> list[str]:
 
 def _amount(number: float | None, unit: str) -> str:
     return size(number) if unit == "bytes" else f"{count(number)} {unit}".strip()
+
+
+def _printed(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
