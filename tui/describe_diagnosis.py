@@ -111,7 +111,9 @@ def sentence(record: RunRecord) -> str:
     evidence = record.evidence
     text = describe.reason(record) or describe.word(record.state)
     text = text[:1].upper() + text[1:]
-    where = place(evidence, named=evidence.get("cause") == "exited_early" or bool(evidence.get("quiet")))
+    cause = evidence.get("cause")
+    all_of_them = record.reason == "preempted" and cause is None  # they stopped together
+    where = place(evidence, named=cause == "exited_early" or bool(evidence.get("quiet")) or all_of_them)
     if where:
         text = _("{what} {where}").format(what=text, where=where)
     detail = _detail(record)

@@ -116,7 +116,7 @@ def _saved(event: Event, detail: Mapping[str, Any]) -> str:
     if seconds is not None:
         shown = f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"
         text = _("{text} in {seconds} s").format(text=text, seconds=shown)
-    return f"{text}, {size(amount)}" if amount else text
+    return _(", ").join((text, size(amount))) if amount else text
 
 
 def _invalid(event: Event, detail: Mapping[str, Any]) -> str:
@@ -140,15 +140,16 @@ def _evaluated(event: Event, detail: Mapping[str, Any]) -> str:
     ]
     step = _step(detail)
     text = _("evaluated at step {step}").format(step=count(step)) if step is not None else _("evaluated")
-    return _("{what}: {detail}").format(what=text, detail=", ".join(map(clean, parts))) if parts else text
+    return _("{what}: {detail}").format(what=text, detail=_(", ").join(map(clean, parts))) if parts else text
 
 
 def _exited(event: Event, detail: Mapping[str, Any]) -> str:
     quiet = detail.get("code") == 0 or detail.get("outcome") in ("finished", "stopped")
     if quiet and not detail.get("signal"):
         return ""  # what the run has come to is said by an event of its own
-    rank = detail.get("rank", "?")
-    return _("rank {rank}: {how}").format(rank=rank, how=describe.crash(detail))
+    told = describe.signal_name(detail) or isinstance(detail.get("code"), int)
+    how = describe.crash(detail) if told else _("gone, and nobody saw how it ended")
+    return _("rank {rank}: {how}").format(rank=detail.get("rank", "?"), how=how)
 
 
 def _hang(event: Event, detail: Mapping[str, Any]) -> str:

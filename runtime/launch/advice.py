@@ -82,14 +82,15 @@ _BY_CAUSE: Mapping[str, str] = {
         "Unchanged it comes to the same step again: guard.non_finite=skip (or rollback) leaves that out;"
         " a lower learning rate, more warm-up or train.clip may help."
     ),
-    "sigterm": N_(
-        "Somebody or something sent it SIGTERM: kill, a shutdown, a scheduler that needed the place."
-    ),
 }
 
 _BY_REASON: Mapping[str, str] = {
     "non_finite": _BY_CAUSE["non_finite"],
     "bad_profile": N_("Change what is named in the profile and start a new run."),
+    "preempted": N_(
+        "Somebody or something sent SIGTERM to one of its processes: kill, a shutdown, a scheduler that"
+        " needed the place."
+    ),
     "supervisor_lost": N_("Its supervisor ended with it: a reboot, most often, or the end of a session."),
     "unknown": N_("Nothing that can be read here says why; the machine's own log (dmesg) may."),
 }

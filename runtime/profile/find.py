@@ -141,7 +141,9 @@ def _unknown(reference: str, known: dict[str, Path], place: Mapping[str, Any]) -
     if meant is not None:
         template = N_("there is no profile called {name}; did you mean {suggestion}?")
         return refusal(template, **place, name=name, suggestion=meant)
-    return refusal(N_("there is no profile called {name}"), **place, name=name)
+    return refusal(
+        N_("there is no profile called {name}; headnode profiles lists those there are"), **place, name=name
+    )
 
 
 def shown_file(path: Path | None, fallback: str) -> str:

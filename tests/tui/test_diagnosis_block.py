@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from runtime.launch.diagnosis.causes import CAUSES
+from runtime.run.events import Event
 from runtime.run.record import RunRecord, read_record, write_record
 from runtime.run.workspace import Workspace, init_workspace
 from tests.runtime.launch import recorded_logs
@@ -18,6 +19,7 @@ from tests.tui.settling import screen_text, settle
 from tui import describe, i18n
 from tui.cli.describing import explanation
 from tui.describe_diagnosis import diagnosis
+from tui.describe_events import sentence
 from tui.widgets.diagnosis import block
 
 EVIDENCE = {
@@ -206,6 +208,21 @@ def test_the_commands_that_come_next_name_the_log_that_tells_and_how_to_go_on() 
     assert f"Next: headnode logs {told.run_id} --rank 3 · headnode events {told.run_id}" in lines
     assert f"headnode resume {told.run_id} starts it again from the beginning" in lines
     assert not any("resume" in line for line in explanation(replace(told, reason="bad_profile"), 100))
+
+
+def test_ranks_that_saved_and_stopped_together_are_not_named_one_by_one() -> None:
+    i18n.setup("en")
+    evidence = {"rank": 0, "code": 20, "step": 580}
+    found = diagnosis(replace(RECORD, state="stopped", reason="preempted", evidence=evidence))
+    assert found is not None
+    assert found.what == "The machine asked it to stop at step 580"
+    assert "SIGTERM" in found.next[0]
+
+
+def test_an_end_that_nobody_saw_is_not_called_a_crash() -> None:
+    i18n.setup("en")
+    event = Event(1.0, 1, "rank_exited", detail={"rank": 1, "phase": "step", "step": 549})
+    assert sentence(event) == "rank 1: gone, and nobody saw how it ended"
 
 
 async def test_of_a_rank_that_printed_nothing_the_log_of_rank_0_is_shown(
