@@ -129,6 +129,7 @@ class HeadnodeApp(RunActions):
         for page in self.shown_pages:
             page.header.update_header()
             page.tick()
+            page.refresh_footer()
 
     # -- what the store says
 

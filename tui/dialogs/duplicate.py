@@ -14,8 +14,9 @@ from tui import theme
 from tui.clean import clean
 from tui.dialogs.dialog import Choice, Dialog
 from tui.i18n import _
-from tui.widgets.lines import Lines
+from tui.widgets.lines import Lines, wrapped
 
+_WIDTH = 56  # cells
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,47}")
 
 
@@ -41,7 +42,7 @@ class DuplicateDialog(Dialog[str]):
 
     def content(self) -> ComposeResult:
         if self._why is not None:
-            yield Lines([Text(self._why, theme.style("text")), Text()])
+            yield Lines([*wrapped(self._why, theme.style("text"), _WIDTH), Text()])
         yield Input(self._suggestion, placeholder=_("name of the copy"), max_length=48)
         yield Lines(id="note")
 

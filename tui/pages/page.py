@@ -198,7 +198,7 @@ class Page(Screen[None]):
         for action in self.GLOBAL:
             if self.check_action(action, ()):
                 actions[action] = None
-        return list(actions)
+        return _while_typing(actions, self.focused) if self.typing else list(actions)
 
     async def perform(self, action: str) -> None:
         """Does what the action's key would do, for the palette and for clicks on the footer."""
@@ -295,6 +295,18 @@ def takes_text(widget: Widget | None) -> bool:
     been loaded."""
     text_area = sys.modules.get("textual.widgets._text_area")
     return isinstance(widget, Input) or (text_area is not None and isinstance(widget, text_area.TextArea))
+
+
+def _while_typing(actions: Iterable[str], field: Widget | None) -> list[str]:
+    """Of the actions those whose key isn't a letter now: what a text field takes for itself is no promise of
+    the footer. Enter and tab mean something of its own to a field of one line; esc closes it."""
+    own = {"enter", "tab"} if isinstance(field, Input) else {"enter"}
+    kept = []
+    for action in actions:
+        key = keymap.keys(action)[0]
+        if (key.startswith("ctrl+") or key in {"escape", "tab"}) and key not in own and action != "back":
+            kept.append(action)
+    return [*kept, "back"]
 
 
 def _siblings(node: Widget, parent: Widget | None) -> Iterable[Widget]:

@@ -66,7 +66,7 @@ class ProfilesPage(FilteredPage):
         self._wanted: str | None = None
         self._shown: Path | None = None
         self._announce = False
-        self._pressed: tuple[Path, str] | None = None  # a key that waits for what is being read
+        self._pressed: tuple[Path | None, str] | None = None  # a key that waits for what is being read
         self._ticks = 0
 
     def body(self) -> ComposeResult:
@@ -109,10 +109,12 @@ class ProfilesPage(FilteredPage):
         self.run_worker(work, thread=True, exclusive=True, group="list")
 
     def _listed(self, listing: Listing) -> None:
-        self._listing, self._shown = listing, None
+        first, self._listing, self._shown = self._listing is None, listing, None
         self._details.clear()
         if self.is_mounted and self.query("#profiles"):
             self._show()
+        if first and self._pressed is not None and self.selected is not None:
+            self._pressed = (self.selected.path, self._pressed[1])
         self._wanted = None  # what isn't among the profiles now won't come
 
     def _read_selected(self) -> None:
@@ -148,9 +150,9 @@ class ProfilesPage(FilteredPage):
     def _must_wait(self, action: str) -> bool:
         """Whether the selected profile is still being read; the key is answered when it has been."""
         entry = self.selected
-        if entry is None or entry.path in self._details:
+        if self._listing is not None and (entry is None or entry.path in self._details):
             return False
-        self._pressed = (entry.path, action)
+        self._pressed = (entry.path if entry is not None else None, action)
         return True
 
     # -- what is shown
@@ -240,8 +242,8 @@ class ProfilesPage(FilteredPage):
         if action == "filter":
             return self._listing is not None and bool(self._listing.entries)
         detail = self.detail
-        if detail is None:
-            return self.selected is not None  # being read: nobody who types fast loses a key
+        if detail is None:  # being read: nobody who types fast loses a key
+            return self.selected is not None or self._listing is None
         if action == "preflight":
             return detail.profile is not None
         if action in {"edit", "duplicate"}:
@@ -262,7 +264,7 @@ class ProfilesPage(FilteredPage):
     def action_preflight(self) -> None:
         from tui.pages.preflight import PreflightPage
 
-        if self.selected is not None and not self._must_wait("preflight"):
+        if not self._must_wait("preflight") and self.selected is not None:
             self.headnode.open_page(PreflightPage(self.selected.path))
 
     def action_edit(self) -> None:
@@ -321,7 +323,9 @@ class ProfilesPage(FilteredPage):
             self.headnode.say(_("{name} is there; e edits it").format(name=target.stem))
 
     def action_validate(self) -> None:
-        if self.selected is not None:
+        if self._listing is None:
+            self._must_wait("validate")
+        elif self.selected is not None:
             self._announce = True
             self._shown = None
             self._details.pop(self.selected.path, None)

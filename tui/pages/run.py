@@ -117,7 +117,9 @@ class RunPage(Page):
                 self._show()
 
     def tick(self) -> None:
-        if self.view is not None and self.view.active:
+        if self.focused is None:  # a chart that had no place on the screen for long
+            self._focus_chart(tries=0)
+        if self.view is not None:
             self._ticks += 1
             counting = "restart" in self.view.record.evidence if self.view.record is not None else False
             if counting or self._ticks % _AGES_SECONDS == 0:  # a record that changes shows itself

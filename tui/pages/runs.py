@@ -57,6 +57,7 @@ class RunsPage(RunsPageActions):
     def __init__(self) -> None:
         super().__init__()
         self._since: list[str] | None = None  # the runs that ended while nobody looked
+        self._began_at: str | None = None  # where the cursor was before all runs were known
         self._followed: str | None = None
         self._devices: object = None
         self._settling: Timer | None = None
@@ -90,12 +91,23 @@ class RunsPage(RunsPageActions):
         self._show()
 
     def runs_changed(self, changed: frozenset[str]) -> None:
+        began = self._since is None and self.store.complete
         if self._since is None:
             if self.store.complete:
                 self._find_since()
         elif any(run_id in changed and run_id not in self.store.runs for run_id in self._since):
             self._show_since()
         self._show(changed)
+        if began:
+            self._begin_at_top()
+
+    def _begin_at_top(self) -> None:
+        """Of many runs the ones written last are there first; those that stand above them come now, and the
+        cursor goes to the first line unless somebody has moved it."""
+        rows = self.run_list.rows if self.has_list else []
+        if rows and self._began_at is not None and self.run_list.cursor == self._began_at:
+            self.run_list.cursor = rows[0].key
+        self._began_at = None
 
     def telemetry_changed(self, sample: Sample | None) -> None:
         self.query_one(DeviceStrip).update_strip(sample)
@@ -144,6 +156,8 @@ class RunsPage(RunsPageActions):
         now = self.headnode.services.clock()
         self.run_list.update(self.store.runs, changed, now, width, self.store.telemetry)
         rows = self.run_list.rows
+        if self._since is None and self._began_at is None:
+            self._began_at = self.run_list.cursor
         self.set_class(self.store.loaded and not rows, "-empty")
         if self.store.loaded and not rows:
             self._show_empty()

@@ -59,7 +59,10 @@ class EventsView(VerticalScroll):
     def update_events(self, events: Sequence[Event], now: float) -> None:
         """Shows these events."""
         self._shown = (events, now)
-        lines = event_lines(events, now, self.scrollable_content_region.width)
+        width, height = self.content_region.size
+        lines = event_lines(events, now, width)
+        if len(lines) > height:  # a scrollbar comes, and must not stand on the last letters
+            lines = event_lines(events, now, width - self.styles.scrollbar_size_vertical)
         self.query_one(Lines).show(lines or [Text(_("nothing has happened yet"), theme.style("faint"))])
 
     def copy_text(self) -> str:

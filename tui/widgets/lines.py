@@ -73,10 +73,11 @@ class Lines(Widget):
     def show(self, lines: Sequence[Text]) -> None:
         """Shows these lines, repainting only those that differ from what is there."""
         before, self._lines = self._lines, list(lines)
-        if len(before) != len(self._lines):
+        width = self.size.width
+        too_long = self.styles.is_auto_width and any(line.cell_len > width for line in self._lines)
+        if len(before) != len(self._lines) or too_long:
             self.refresh(layout=True)
             return
-        width = self.size.width
         changed = [
             Region(0, y, width, 1)
             for y, (old, new) in enumerate(zip(before, self._lines, strict=True))

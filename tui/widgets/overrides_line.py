@@ -81,13 +81,21 @@ class OverridesLine(Vertical):
     def _show(self) -> None:
         accent, muted, text = theme.style("accent"), theme.style("muted"), theme.style("text")
         if self._text.strip():
-            line = Text.assemble(
-                (_("overrides") + "  ", muted), (self._text, text), ("   o", accent), no_wrap=True
-            )
+            line = Text.assemble((_("overrides") + "  ", muted), (self._text, text), no_wrap=True)
+            line.truncate(max(20, self._width - len("   o")), overflow="ellipsis")
+            line.append("   o", accent)
         else:
             words = _("changes values for this time, as in train.steps=100")
             line = Text.assemble(("o", accent), ("  " + words, muted), no_wrap=True)
         self.query_one("#set", Lines).show([line])
+
+    @property
+    def _width(self) -> int:
+        """Cells that a line has, also before the first layout."""
+        return self.query_one("#set", Lines).size.width or self.content_size.width or self.app.size.width - 2
+
+    def on_resize(self) -> None:
+        self._show()
 
     def set_text(self, text: str) -> None:
         """What was chosen by other means than typing."""

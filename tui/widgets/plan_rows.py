@@ -67,13 +67,21 @@ def _table(
         line = Text.assemble(
             ("▸ " if row.key == selected else " " * point, theme.style("bold accent")),
             (f"{mark} ", theme.style(style)),
-            (pad(clean(row.key), key_width), text),
-            ("  " + pad(_shown(row.then), value_width), muted),
-            ("  " + pad(_shown(row.now), value_width), theme.style("bold text")),
         )
         note = _note(row, acknowledged)
+        below = _below(row, value_width, width - 6)
+        if below:  # cut, both values might look the same
+            lines += [line.append(clean(row.key), text), *below]
+        else:
+            line.append(pad(clean(row.key), key_width), text)
+            line.append("  " + pad(_shown(row.then), value_width), muted)
+            line.append("  " + pad(_shown(row.now), value_width), theme.style("bold text"))
         room = width - line.cell_len - 2
-        if width >= _WIDE and note:
+        if below:
+            lines += [
+                Text.assemble("    ", more) for more in wrapped(note, theme.style(style), width - 4) if note
+            ]
+        elif width >= _WIDE and note:
             first, *rest = wrapped(note, theme.style(style), room)
             indent = " " * (line.cell_len + 2)
             lines.append(Text.assemble(line, "  ", first))
@@ -83,6 +91,20 @@ def _table(
             lines += [
                 Text.assemble("    ", more) for more in wrapped(note, theme.style(style), width - 4) if note
             ]
+    return lines
+
+
+def _below(row: PlanRow, value_width: int, width: int) -> list[Text]:
+    """Both values in lines of their own, where they don't fit into their columns."""
+    then, now = _shown(row.then), _shown(row.now)
+    if max(Text(then).cell_len, Text(now).cell_len) <= value_width:
+        return []
+    lines = []
+    label = max(Text(_("THEN")).cell_len, Text(_("NOW")).cell_len) + 2
+    for name, value, style in ((_("THEN"), then, "muted"), (_("NOW"), now, "bold text")):
+        first, *rest = wrapped(value, theme.style(style), width - label)
+        lines.append(Text.assemble("      ", (pad(name, label), theme.style("muted")), first))
+        lines += [Text.assemble(" " * (6 + label), more) for more in rest]
     return lines
 
 

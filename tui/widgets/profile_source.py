@@ -54,15 +54,19 @@ class ProfileSource(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         """Which part of which line stands in each row: long lines are broken, unless there are very many."""
-        width = self.size.width - self._gutter
-        if len(self._source) <= _MOST_WRAPPED and width >= _NARROWEST:
-            self._rows = [
-                (index, part) for index, line in enumerate(self._source) for part in wrapped_yaml(line, width)
-            ]
-        else:
-            self._rows = []
-        self.virtual_size = Size(self.size.width, len(self._rows) or len(self._source))
+        width, height = self.size
+        self._rows = self._broken(width)
+        if (len(self._rows) or len(self._source)) > height:  # a scrollbar comes, and must not hide letters
+            self._rows = self._broken(width - self.styles.scrollbar_size_vertical)
+        self.virtual_size = Size(width, len(self._rows) or len(self._source))
         self.refresh()
+
+    def _broken(self, width: int) -> list[tuple[int, Text]]:
+        """The rows of all lines in `width` cells; none where the lines stay as long as they are."""
+        room = width - self._gutter
+        if len(self._source) > _MOST_WRAPPED or room < _NARROWEST:
+            return []
+        return [(index, part) for index, line in enumerate(self._source) for part in wrapped_yaml(line, room)]
 
     def on_resize(self) -> None:
         self._lay_out()
@@ -79,7 +83,7 @@ class ProfileSource(ScrollView, can_focus=True):
         return row, yaml_line(self._source[row]), True
 
     def render_line(self, y: int) -> Strip:
-        width, row = self.size.width, y + self.scroll_offset.y
+        width, row = self.scrollable_content_region.width, y + self.scroll_offset.y
         if row >= (len(self._rows) or len(self._source)):
             return Strip.blank(width, self.rich_style)
         index, part, first = self._row(row)

@@ -7,6 +7,7 @@ than 20, and a row that changes costs one line.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
@@ -57,6 +58,8 @@ class Row:
     make: Callable[[], Row] | None = field(default=None, compare=False)
 
 
+_AHEAD_SECONDS = 5.0
+"""How long the arrows that were pressed before the rows came are remembered."""
 _KEPT = 2000
 """Rows that are kept made: some screens full."""
 
@@ -109,6 +112,7 @@ class Table(ScrollView, can_focus=True):
         self._cursor: str | None = None
         self._index: dict[str, int] = {}
         self._widths: tuple[int, ...] = ()
+        self._ahead: tuple[float, int] | None = None  # when, and how far the cursor is to go when rows come
         self._made: dict[str, tuple[Row, Row]] = {}  # what was drawn last for a row that is made when seen
 
     # -- content
@@ -139,6 +143,16 @@ class Table(ScrollView, can_focus=True):
             self._set_cursor(self._nearest(min(old_position, len(self.rows) - 1)))
         elif seen and self._cursor is not None and self._index[self._cursor] != old_position:
             self._show_row(self._index[self._cursor])  # rows above it have come or gone
+        self._go_ahead()
+
+    def _go_ahead(self) -> None:
+        """Does what the arrows said while there was no row yet: who types fast loses nothing."""
+        if self._ahead is None or self._cursor is None:
+            return
+        (pressed, steps), self._ahead = self._ahead, None
+        if time.monotonic() - pressed <= _AHEAD_SECONDS:
+            for _step in range(abs(steps)):
+                self.action_cursor(1 if steps > 0 else -1)
 
     def replace_rows(self, rows: Sequence[Row]) -> None:
         """Other rows of the same keys in the places of those that are there."""
@@ -217,6 +231,9 @@ class Table(ScrollView, can_focus=True):
     # -- keys and mouse
 
     def action_cursor(self, step: int) -> None:
+        if not self.rows:
+            self._ahead = (time.monotonic(), max(0, (self._ahead[1] if self._ahead else 0) + step))
+            return
         position = self._index.get(self._cursor, -1) if self._cursor else -1
         position += step
         while 0 <= position < len(self.rows):
