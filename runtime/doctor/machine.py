@@ -154,7 +154,7 @@ def _clock_status() -> int | None:
 
 def clock_check(status: int | None) -> Check:
     """Judges adjtimex(2)'s status bits."""
-    title = Message(N_("clock"))
+    title = Message(N_("system clock"))
     if status is None:
         return Check("clock", title, "ok", Message(N_("whether it is synchronised can't be asked here")))
     if status & _UNSYNCHRONISED:
@@ -169,7 +169,7 @@ def _uptime(root: Path) -> Iterator[Check]:
         seconds = float((root / "proc/uptime").read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return
-    title = Message(N_("started"))
+    title = Message(N_("up since"))
     moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(time.time() - seconds))
     days, hours, minutes = seconds // 86400, seconds // 3600, seconds // 60
     values = {"moment": moment, "days": f"{days:.0f}", "hours": f"{hours:.0f}", "minutes": f"{minutes:.0f}"}

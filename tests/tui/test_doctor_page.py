@@ -143,6 +143,7 @@ async def test_esc_ends_a_measurement_and_leaves_nothing(
         await pilot.press("enter")
         await until(pilot, started.is_set)
         assert len(list(sample.logs.glob(f"{PREFIX}*"))) == 1
+        assert "esc breaks it off" in screen_text(app)
         await pilot.press("escape")
         gate.set()
         await until(pilot, lambda: not list(sample.logs.glob(f"{PREFIX}*")))

@@ -191,7 +191,7 @@ def _differences(context: Context, plan: ResumePlan, *, everything: bool, branch
     """
     out = context.out if everything else context.err
     for rejected in plan.rejected:
-        problems = "; ".join(i18n.render(problem) for problem in rejected.problems)
+        problems = _("; ").join(i18n.render(problem) for problem in rejected.problems)
         text = _("checkpoint {step} is damaged and passed over: {problems}")
         out.line(("! ", "warning"), text.format(step=count(rejected.checkpoint.step), problems=problems))
     rows = [row for row in plan.rows if everything or not row.same or row.severity == "refuse"]

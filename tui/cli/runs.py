@@ -240,7 +240,11 @@ def _attempts(record: RunRecord) -> str:
 
 def _by(record: RunRecord) -> str:
     when = describing.moment(record.created)
-    return _("{moment} by {who}").format(moment=when, who=record.by) if when and record.by else when
+    return (
+        _("{moment} by {who}").format(moment=when, who=describe.who(record.by))
+        if when and record.by
+        else when
+    )
 
 
 def _metrics(context: Context, metrics: dict[str, float]) -> None:

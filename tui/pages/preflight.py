@@ -154,7 +154,7 @@ class PreflightPage(Page):
         if report.profile is None:
             return [Text("✗ " + _("can't be launched: the profile is wrong"), theme.style("bold failed"))]
         if report.failed:
-            reasons = "; ".join(render(check.message) for check in report.failed)
+            reasons = _("; ").join(render(check.message) for check in report.failed)
             text = "✗ " + _("can't be launched: {reasons}").format(reasons=reasons)
             return wrapped(text, theme.style("bold failed"), width)
         warnings = sum(check.status == "warn" for check in report.checks)

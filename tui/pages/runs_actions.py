@@ -69,7 +69,7 @@ class RunsPageActions(FilteredPage):
         known = self._known()
         problems = parse(text, known.metrics).problems
         if problems:
-            words = "; ".join(render(problem.message) for problem in problems)
+            words = _("; ").join(render(problem.message) for problem in problems)
             return Text(f"✗ {words}", theme.style("failed"))
         found = suggestions(text, known)
         if not found or (len(found) == 1 and text.endswith(found[0])):

@@ -140,7 +140,7 @@ def _who(device: Device) -> tuple[str, str]:
         for process in device.processes:
             text = render(process_message(process))
             words.append(text.replace(process.run, describe.short_id(process.run)) if process.run else text)
-        return ", ".join(words), "warning"
+        return _(", ").join(words), "warning"
     if not device.allowed:
         return _("hidden by CUDA_VISIBLE_DEVICES"), "muted"
     return _("free"), "muted"

@@ -127,7 +127,10 @@ def measurement_lines(state: MeasurementState, width: int) -> list[Text]:
     if state.result is not None and state.share is None:
         return check_lines(state.result, width)
     title = Text(render(state.measurement.title), theme.style("bold text"))
-    return [title, *wrapped(render(state.measurement.about), theme.style("muted"), width)]
+    lines = [title, *wrapped(render(state.measurement.about), theme.style("muted"), width)]
+    if state.share is not None:
+        lines.append(Text(_("esc breaks it off"), theme.style("accent")))
+    return lines
 
 
 def summary(states: Mapping[str, GroupState]) -> Text:

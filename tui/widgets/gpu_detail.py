@@ -87,7 +87,7 @@ def _facts(gpu: Gpu) -> list[Fact]:
 def _heat(gpu: Gpu) -> list[Fact]:
     facts: list[Fact] = []
     if throttle_words(gpu):
-        facts.append((_("throttled"), ", ".join(throttle_words(gpu)), "warning"))
+        facts.append((_("throttled"), _(", ").join(throttle_words(gpu)), "warning"))
     if gpu.power is not None:
         of = "" if gpu.power_limit is None else _(" of {limit:.0f}").format(limit=gpu.power_limit)
         facts.append((_("power"), f"{gpu.power:.0f}{of} W", "text"))

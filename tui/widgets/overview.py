@@ -104,7 +104,7 @@ def history(record: RunRecord, now: float) -> list[Text]:
             started = _("{started} by {by}").format(started=started, by=describe.who(record.by))
         if record.restarts:
             again = ngettext("restarted once", "restarted {count} times", record.restarts)
-            started = f"{started}, {again.format(count=record.restarts)}"
+            started = _(", ").join((started, again.format(count=record.restarts)))
         parts.append(Text(started, muted))
     if record.parent is not None:
         address = f"{describe.short_id(record.parent['run_id'])}@{record.parent['step']}"
@@ -119,7 +119,7 @@ def checkpoint(record: RunRecord, now: float) -> Text:
     last = record.summary.checkpoint
     if last is None:
         return Text(_("no checkpoint yet"), theme.style("muted"))
-    facts = ", ".join([ago(now - last["time"]), *([size(last["bytes"])] if last["bytes"] else [])])
+    facts = _(", ").join([ago(now - last["time"]), *([size(last["bytes"])] if last["bytes"] else [])])
     return Text.assemble(
         (_("checkpoint") + " ", theme.style("muted")),
         (count(last["step"]), theme.style("text")),
