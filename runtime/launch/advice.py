@@ -91,7 +91,10 @@ _BY_REASON: Mapping[str, str] = {
         "Somebody or something sent SIGTERM to one of its processes: kill, a shutdown, a scheduler that"
         " needed the place."
     ),
-    "supervisor_lost": N_("Its supervisor ended with it: a reboot, most often, or the end of a session."),
+    "supervisor_lost": N_(
+        "Its supervisor ended with it: the end of a session (see “after logout” in headnode doctor) or of a"
+        " container, most often, or somebody killed both."
+    ),
     "unknown": N_("Nothing that can be read here says why; the machine's own log (dmesg) may."),
 }
 
@@ -132,6 +135,8 @@ def _special(
     if cause == "port_in_use" and isinstance(evidence.get("port"), int):
         text = N_("Something else listens on port {port}: ss -ltnp names it. Leave MASTER_PORT to Headnode.")
         return [Message(text, {"port": evidence["port"]})]
+    if reason == "supervisor_lost" and evidence.get("rebooted"):
+        return [Message(N_("Nothing of it is at fault: it went down with the machine."))]
     if reason == "hang" and cause is None:
         return [_hang(evidence)]
     return []

@@ -219,6 +219,16 @@ def test_ranks_that_saved_and_stopped_together_are_not_named_one_by_one() -> Non
     assert "SIGTERM" in found.next[0]
 
 
+def test_a_reboot_is_advised_of_only_where_there_was_one() -> None:
+    i18n.setup("en")
+    lost = replace(RECORD, state="lost", reason="supervisor_lost", evidence={"process": "agent"})
+    here, there = diagnosis(lost), diagnosis(replace(lost, evidence={"rebooted": True}))
+    assert here is not None
+    assert "after logout" in here.next[0]
+    assert there is not None
+    assert "with the machine" in there.next[0]
+
+
 def test_an_end_that_nobody_saw_is_not_called_a_crash() -> None:
     i18n.setup("en")
     event = Event(1.0, 1, "rank_exited", detail={"rank": 1, "phase": "step", "step": 549})

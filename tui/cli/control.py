@@ -57,7 +57,8 @@ def stop(context: Context) -> int:
             context.out.json({"run_id": run.run_id, "request": request})
         else:
             queued = record.state == "queued"
-            words = _("Taking it out of the queue") if queued else describe.stop_asked(save, options.kill)
+            saves = save and record.job not in ("command", "prepare")
+            words = _("Taking it out of the queue") if queued else describe.stop_asked(saves, options.kill)
             context.out.line((run.run_id, "strong"), "  ", words)
             context.out.line((_("Next: headnode show {run}").format(run=run.run_id), "dim"))
         return 0
