@@ -118,9 +118,9 @@ async def test_keys_pressed_before_the_profiles_are_read_are_not_lost(
 async def test_runs_that_come_later_above_the_first_ones_leave_the_cursor_at_the_top(
     panel: Any, sample: Workspace
 ) -> None:
-    for number, record in enumerate(sorted(sample.logs.glob("*/run.json"), reverse=True)):
-        os.utime(record, (NOW - number * 60, NOW - number * 60))
-    oldest = min(sample.logs.glob("*/run.json"))
+    oldest, *others = sorted(sample.logs.glob("*/run.json"))
+    for record in others:
+        os.utime(record, (NOW - 60, NOW - 60))
     os.utime(oldest, (NOW, NOW))  # written last, as after a copy
     app = panel(sample)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -154,3 +154,20 @@ async def test_overrides_that_are_too_long_say_so() -> None:
         shown = line.query_one("#set", Lines).plain()
         assert shown.endswith("…   o")
         assert len(shown) <= 58
+
+
+async def test_messages_stand_over_the_header_also_after_some_have_gone(
+    panel: Any, sample: Workspace
+) -> None:
+    app = panel(sample)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settle(pilot)
+        for text in ("one", "two", "three"):
+            app.say(text)
+        await pilot.pause()
+        assert sorted(toast.region.y for toast in app.screen.query("Toast")) == [0, 1, 2]
+        app.clear_seen_toasts(after=0.0)
+        await settle(pilot)
+        app.say("four")
+        await settle(pilot)
+        assert [toast.region.y for toast in app.screen.query("Toast")] == [0]
