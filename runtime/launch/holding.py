@@ -42,7 +42,7 @@ def hand_over(run: RunDirectory) -> None:
     Raises SupervisorFailed where none could be started.
     """
     end = time.monotonic() + BRIEF
-    while not start_supervisor(run):
+    while not start_supervisor(run, launched=True):
         # Another command may have looked at the run just then, and held it for an instant to find it active.
         while not needs_supervisor(run):
             record = read_record(run)

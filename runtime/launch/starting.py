@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from runtime.launch.exit_codes import HELD, TAKEN
+from runtime.launch.exit_codes import HELD, LAUNCHED, TAKEN
 from runtime.launch.rank_environment import python, supervisor_environment
 from runtime.launch.session import scope_prefix
 from runtime.messages import N_, HeadnodeError
@@ -19,12 +19,14 @@ class SupervisorFailed(HeadnodeError):
     """No supervisor could be started for a run."""
 
 
-def start_supervisor(run: RunDirectory) -> bool:
-    """Starts a supervisor and returns once it holds the run; False where another one has it.
+def start_supervisor(run: RunDirectory, *, launched: bool = False) -> bool:
+    """Starts a supervisor and returns once it holds the run; False where another one has it. `launched`: the
+    run was asked for just now, and not by somebody else some time ago.
 
     Raises SupervisorFailed where none could be started.
     """
-    command = [*scope_prefix(run.run_id), python(), "-m", "runtime.launch.supervisor", str(run.path)]
+    flags = [LAUNCHED] if launched else []
+    command = [*scope_prefix(run.run_id), python(), "-m", "runtime.launch.supervisor", *flags, str(run.path)]
     try:
         done = subprocess.run(
             command,

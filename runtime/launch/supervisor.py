@@ -1,4 +1,4 @@
-"""The supervisor: `python -m runtime.launch.supervisor RUN_DIRECTORY`, one small process a run.
+"""The supervisor: `python -m runtime.launch.supervisor [--launched] RUN_DIRECTORY`, one small process a run.
 
 It detaches itself from whoever started it: a session of its own without a terminal, deaf to SIGHUP, its
 output in supervisor.log. Its starter learns by the exit code of the first process whether the run is in its
@@ -23,7 +23,7 @@ from runtime.launch.chronicle import Chronicle, EpochLost, say
 from runtime.launch.data_watch import DataWatch
 from runtime.launch.evidence import Evidence
 from runtime.launch.executor import Executor
-from runtime.launch.exit_codes import FAILED, HELD
+from runtime.launch.exit_codes import FAILED, HELD, LAUNCHED
 from runtime.launch.gather import Gatherer, Standing
 from runtime.launch.handover import Handover
 from runtime.launch.leasing import Leasing
@@ -48,9 +48,10 @@ WAITING_PERIOD = 0.5  # while nothing of the run is there
 
 
 class Supervisor:
-    """Supervises one run until it has ended. The caller holds `epoch`."""
+    """Supervises one run until it has ended. The caller holds `epoch`. `launched`: the run was asked for just
+    now, so that it is to start whatever the clock says; in one that is adopted that may be long ago."""
 
-    def __init__(self, run: RunDirectory, epoch: int) -> None:
+    def __init__(self, run: RunDirectory, epoch: int, launched: bool = False) -> None:
         record = read_record(run) or rebuilt_record(run)
         if record is None:
             raise ValueError(f"{run.record} is missing or damaged")
@@ -62,7 +63,7 @@ class Supervisor:
             escalation=handover.escalation,
             start_at=time.monotonic() + _wait_left(record),
             adopted=handover.started,
-            stale=handover.stale,
+            stale=handover.stale and not launched,
         )
         self._gatherer = Gatherer(run, self._engine)
         self._gatherer.begin(record.attempt, command, started=handover.started, agent=handover.agent)
@@ -202,10 +203,11 @@ def _wait_left(record: RunRecord) -> float:
 def main(arguments: list[str] | None = None) -> int:
     """Detaches and supervises; see the module for exit codes."""
     words = sys.argv[1:] if arguments is None else arguments
-    if len(words) != 1:
-        print("usage: python -m runtime.launch.supervisor RUN_DIRECTORY", file=sys.stderr)
+    launched = words[:1] == [LAUNCHED]
+    if len(words) != 1 + launched:
+        print(f"usage: python -m runtime.launch.supervisor [{LAUNCHED}] RUN_DIRECTORY", file=sys.stderr)
         return 2
-    run = RunDirectory(Path(words[0]))
+    run = RunDirectory(Path(words[-1]))
     reader, writer = os.pipe()
     child = os.fork()
     if child:
@@ -215,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
     code = FAILED
     try:
         _detach(run, keep=writer)
-        code = _supervise(run, writer)
+        code = _supervise(run, launched)
     except BaseException:  # noqa: BLE001 - the last frame of the process: what is not written down here is lost
         traceback.print_exc()
     os._exit(code)
@@ -251,7 +253,7 @@ def _detach(run: RunDirectory, keep: int) -> None:
     os.closerange(4, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 1 << 16 else 1 << 16)
 
 
-def _supervise(run: RunDirectory, _: int) -> int:
+def _supervise(run: RunDirectory, launched: bool) -> int:
     word = os.fdopen(3, "wb", buffering=0)
     try:
         epoch = take_epoch(run, Identity.current())
@@ -273,7 +275,7 @@ def _supervise(run: RunDirectory, _: int) -> int:
     word.close()
     say(f"supervisor {os.getpid()} holds epoch {epoch} of {run.run_id}")
     try:
-        supervisor = Supervisor(run, epoch)
+        supervisor = Supervisor(run, epoch, launched)
     except (OSError, ValueError, KeyError) as error:
         _give_up(run, error)
         release_epoch(run, epoch)

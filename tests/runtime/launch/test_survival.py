@@ -13,6 +13,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from runtime.launch import operations
 from runtime.launch.adoption import adopt
 from runtime.launch.processes import children_of, environment_of, run_processes
@@ -393,6 +395,17 @@ def test_a_launch_that_was_cut_short_long_ago_is_not_started_by_who_comes_by(
     os.utime(copy.record, (1, 1))
     assert adopt(workspace) == [copy.run_id]
     assert (await_end(copy).state, copy.attempt(1).log(0).exists()) == ("lost", False)
+
+
+@pytest.mark.parametrize("jump", [-7200.0, 7200.0])
+def test_a_launch_goes_on_though_the_clock_is_set_meanwhile(
+    launch: Launch, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    clock = time.time
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: clock() + jump)
+        run = launch("true")
+    assert await_end(run).state == "completed"
 
 
 def test_a_saved_checkpoint_is_kept_when_all_is_killed(launch_worker: Launch, workspace: Workspace) -> None:
