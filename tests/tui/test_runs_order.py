@@ -111,6 +111,25 @@ async def test_an_archived_run_is_hidden_shown_by_the_filter_and_brought_back(
         assert _shown(app) == ORDER
 
 
+async def test_archived_runs_are_no_longer_marked_and_the_note_counts_what_is_there_now(
+    panel: Any, sample: Workspace
+) -> None:
+    app = panel(sample)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("end", "space", "up", "space", "x", "a")
+        await settle(pilot)
+        assert len(_shown(app)) == len(ORDER) - 2
+        assert not app.screen.query_one(RunList).marked  # what x would now delete without showing it
+        await pilot.press("slash", *"archived", "enter")
+        await settle(pilot)
+        note = app.screen.query_one(FilterNote)
+        assert note.plain() == "2 of 8 runs"
+        await pilot.press("u")
+        await settle(pilot)
+        assert note.plain() == "1 of 8 runs"
+
+
 async def test_a_mistake_in_the_filter_is_told_below_it_and_tab_completes(
     panel: Any, sample: Workspace
 ) -> None:

@@ -51,15 +51,18 @@ class FilteredPage(Page):
         self.query_one(FilterLine).open()
 
     def on_filter_line_filtered(self, message: FilterLine.Filtered) -> None:
-        line = self.query_one(FilterLine)
-        note = self.filter_note(line.value) if line.is_open else None
-        self.query_one(FilterNote).tell(note)
         if message.words != self.words:
             self.words = message.words
             self.filter_changed()
+        self.tell_filter()
         if message.done:
             self.query_one(Table).focus()
         self.refresh_footer()
+
+    def tell_filter(self) -> None:
+        """The note below the line, as it is now: also when what is filtered has changed."""
+        line = self.query_one(FilterLine)
+        self.query_one(FilterNote).tell(self.filter_note(line.value) if line.is_open else None)
 
     def has_more_to_close(self) -> bool:
         return bool(self.words)

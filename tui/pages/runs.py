@@ -98,6 +98,8 @@ class RunsPage(RunsPageActions):
         elif any(run_id in changed and run_id not in self.store.runs for run_id in self._since):
             self._show_since()
         self._show(changed)
+        if self.words:
+            self.tell_filter()
         if began:
             self._begin_at_top()
 

@@ -108,7 +108,9 @@ class RunList(Table):
     def _look_at(self, run_id: str, view: RunView | None) -> None:
         """A run has changed: its row is to be made again."""
         self._run_rows.pop(run_id, None)
-        if view is None:
+        if view is None or (
+            run_id in self.marked and view.annotations.archived and run_id not in self._sequence.run_ids
+        ):  # put away: what is done next is not meant for it
             self.marked.discard(run_id)
         if view is not None and view.active and view.record is not None and "restart" in view.record.evidence:
             self._restarting.add(run_id)
