@@ -31,6 +31,8 @@ def main() -> int:
         if options.only in fault.name:
             why = missing_privilege(fault)
             print(f"left out: {fault.name}: {why}") if why else kinds.append(fault)
+    if not kinds:
+        parser.error(f"no kind that can be thrown here has {options.only!r} in its name")
     with tempfile.TemporaryDirectory(prefix="headnode-chaos-") as place:
         isolate(Path(place))
         world = World.make(Path(place))
@@ -48,7 +50,10 @@ def isolate(root: Path) -> None:
     for name in ("CACHE", "STATE", "CONFIG"):
         os.environ[f"XDG_{name}_HOME"] = str(root / name.lower())
     os.environ["HEADNODE_LEASES"] = str(root / "leases")
-    os.environ["HEADNODE_SETTINGS"] = str(root / "settings.toml")
+    settings = root / "settings.toml"
+    settings.write_text("[machine]\ncpu_slots = 64\n")  # at once is at once, however few cores there are
+    os.environ["HEADNODE_SETTINGS"] = str(settings)
+    os.environ.pop("HEADNODE_SIMULATE_GPUS", None)
     os.environ.pop("HEADNODE_FAULT", None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -32,6 +33,10 @@ class Stage:
     draw: random.Random
     notes: dict[str, Any] = field(default_factory=dict)
     faults: int = 0
+    wrong: list[str] = field(default_factory=list)
+    """In words, what a fault that was thrown has seen and that must not be."""
+    place: Path | None = None
+    """The directory that the setting has made for this experiment."""
 
     def count(self) -> None:
         """One fault has been injected."""
@@ -41,11 +46,13 @@ class Stage:
 @dataclass(frozen=True)
 class Setting:
     """Where an experiment happens: another workspace's root, what the launched process calls at its start,
-    and what puts everything back."""
+    variables that it gets, what puts everything back, and a directory that it shares with the fault."""
 
     within: Path | None = None
     start: Callable[[], None] | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
     undo: Callable[[], None] = lambda: None
+    place: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -92,13 +99,25 @@ class Outcome:
 
 
 def perform(fault: Fault, world: World, seed: int) -> Outcome:
-    """Throws the fault at a run of its own and looks at everything that must hold afterwards."""
+    """Throws the fault at a run of its own and looks at everything that must hold afterwards. That a run is
+    not over in time, say, is an outcome as well: the others go on and are counted."""
+    begun = time.monotonic()
+    try:
+        return _perform(fault, world, seed)
+    except Exception as error:  # noqa: BLE001 (told as what is wrong, in the report and by the exit code)
+        took, told = time.monotonic() - begun, "".join(traceback.format_exception(error)[-2:])
+        return Outcome(fault.name, seed, 1, (), (), (told,), 0, took)
+
+
+def _perform(fault: Fault, world: World, seed: int) -> Outcome:
     begun = time.monotonic()
     setting = fault.setting(world)
     wrong: list[str] = []
     try:
-        run = world.launch(_sections(fault), fault.env, within=setting.within, start=setting.start)
-        stage = Stage(world, run, random.Random(seed))
+        run = world.launch(
+            _sections(fault), {**fault.env, **setting.env}, within=setting.within, start=setting.start
+        )
+        stage = Stage(world, run, random.Random(seed), place=setting.place)
         watch = _Checkpoints(run)
         with watch:
             record = _carry_through(fault, stage, wrong)
@@ -133,6 +152,7 @@ def _named_right(truth: Truth, fault: Fault) -> bool:
 def _carry_through(fault: Fault, stage: Stage, wrong: list[str]) -> RunRecord:
     if fault.throw is not None:
         fault.throw(stage)
+        wrong.extend(stage.wrong)
     record = ended(stage.run)
     trouble = record.state in ("failed", "lost") or record.reason == "preempted"
     if trouble and record.state != fault.state:

@@ -7,7 +7,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -16,22 +15,20 @@ from pathlib import Path
 from runtime.run.record import read_record
 from runtime.run.workspace import init_workspace
 from tests.chaos.experiment import Fault, Setting, Stage
+from tests.chaos.moments import at_some_step, over
+from tests.chaos.surroundings import (
+    bound_by_modes,
+    command_line,
+    jumping_clock,
+    kill_everything,
+    kill_launchers_beside,
+    read_only_logs,
+    stop_with_grandchild,
+    stubborn_grandchild,
+)
 from tests.chaos.world import EVERY, STEPS, World, kill, rank_process, step_of, supervisors, until
 
 HANG = {"step": 12.0, "checkpoint": 20.0, "evaluate": 20.0}
-
-
-def at_some_step(stage: Stage, low: int = 2, high: int = STEPS - 8) -> None:
-    """Waits until the run has got past a step drawn at random, and then for some part of a step."""
-    wanted = stage.draw.randint(low, high)
-    stage.notes["step"] = wanted
-    until(lambda: step_of(stage.run) >= wanted or _over(stage), pause=0.002)
-    time.sleep(stage.draw.uniform(0.0, 0.03))
-
-
-def _over(stage: Stage) -> bool:
-    record = read_record(stage.run)
-    return record is not None and record.ended_state
 
 
 def kill_rank(stage: Stage) -> None:
@@ -51,11 +48,11 @@ def kill_rank_0(stage: Stage) -> None:
 def kill_every_rank_repeatedly(stage: Stage) -> None:
     """SIGKILL for a rank of each attempt in turn, two times."""
     for attempt in (1, 2):
-        until(lambda attempt=attempt: _attempt(stage) >= attempt or _over(stage))
+        until(lambda attempt=attempt: _attempt(stage) >= attempt or over(stage))
         at_some_step(stage)
         kill(rank_process(stage.run, 0))
         stage.count()
-        until(lambda attempt=attempt: _attempt(stage) > attempt or _over(stage))
+        until(lambda attempt=attempt: _attempt(stage) > attempt or over(stage))
 
 
 def _attempt(stage: Stage) -> int:
@@ -78,12 +75,10 @@ def kill_supervisor_and_rank(stage: Stage) -> None:
     stage.count()
 
 
-def kill_launcher(stage: Stage) -> None:
+def kill_follower(stage: Stage) -> None:
     """SIGKILL for a command that waits for the run, as a closed terminal would end it."""
-    program = [sys.executable, "-m", "tui.cli", "--workspace", str(stage.world.workspace.root)]
-    follower = subprocess.Popen(
-        [*program, "logs", stage.run.run_id, "-f"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    command = command_line(stage.world.workspace.root, "logs", stage.run.run_id, "-f")
+    follower = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         at_some_step(stage)
     finally:
@@ -124,7 +119,7 @@ def fill_file_system(stage: Stage) -> None:
             file.write(b"\0" * 65536)
     stage.count()
     begun = step_of(stage.run)
-    until(lambda: step_of(stage.run) >= min(begun + 3 * EVERY, STEPS - 6) or _over(stage))
+    until(lambda: step_of(stage.run) >= min(begun + 3 * EVERY, STEPS - 6) or over(stage))
     ballast.unlink()
 
 
@@ -167,17 +162,6 @@ def little_address_space(world: World) -> Setting:
     return Setting(start=lambda: resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30)))
 
 
-def jumping_clock(world: World) -> Setting:
-    """Every Python process of the run has a wall clock that jumps an hour ahead and two back."""
-    place = world.root / f"clock-{time.monotonic_ns()}"
-    place.mkdir()
-    shutil.copyfile(Path(__file__).with_name("jumping_clock.py"), place / "sitecustomize.py")
-    before = os.environ.get("PYTHONPATH", "")
-    path = os.pathsep.join(filter(None, [str(place), before]))
-
-    return Setting(start=lambda: os.environ.update(PYTHONPATH=path))
-
-
 def memory_group() -> Path | None:
     """The memory cgroup of this process, where groups can be made in it."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
@@ -209,12 +193,17 @@ def missing_privilege(fault: Fault) -> str | None:
 KILLED = frozenset({("crash", "*"), ("crash", None), ("unknown", None), ("unknown", "*")})
 """A bare SIGKILL: somebody did it, or it can't be told who where the kernel's records can't be read."""
 
+GONE = KILLED | {("supervisor_lost", "*"), ("supervisor_lost", None)}
+"""All of a run at once: nobody has seen how it ended."""
+
 FAULTS: tuple[Fault, ...] = (
     Fault("kill -9 of a rank", kill_rank, KILLED, processes=2),
     Fault("kill -9 again and again", kill_every_rank_repeatedly, KILLED),
     Fault("kill -9 of the supervisor", kill_supervisor),
     Fault("kill -9 of supervisor and rank", kill_supervisor_and_rank, KILLED),
-    Fault("kill -9 of a follower", kill_launcher),
+    Fault("kill -9 of everything", kill_everything, GONE),
+    Fault("kill -9 of a follower", kill_follower),
+    Fault("kill -9 of launchers", kill_launchers_beside),
     Fault(
         "kill -9 in a save",
         truths=KILLED,
@@ -279,6 +268,18 @@ FAULTS: tuple[Fault, ...] = (
         env={"HEADNODE_FAULT": "nan:loss@14"},
         twin_env={"HEADNODE_FAULT": "nan:loss@14"},
         events=frozenset({"rolled_back"}),
+    ),
+    Fault(
+        "a stubborn grandchild",
+        stop_with_grandchild,
+        env={"HEADNODE_FAULT": "slow:step,seconds=0.3"},
+        setting=stubborn_grandchild,
+    ),
+    Fault(
+        "read-only logs",
+        read_only_logs,
+        env={"HEADNODE_FAULT": "slow:step,seconds=0.2"},
+        setting=lambda world: Setting(start=bound_by_modes),
     ),
     Fault("checkpoints vanish", remove_checkpoints, KILLED, keeps=False),
     Fault("clock jumps", kill_rank_0, KILLED, setting=jumping_clock),

@@ -11,6 +11,7 @@ import pytest
 from tests.chaos.__main__ import at_once
 from tests.chaos.experiment import Fault, Outcome
 from tests.chaos.faults import FAULTS, PRIVILEGED, missing_privilege
+from tests.chaos.surroundings import kill_launchers, launch_into_read_only_logs
 from tests.chaos.world import World
 
 
@@ -28,15 +29,23 @@ def test_ten_runs_at_once_survive_kills_hangs_and_full_disks_and_equal_their_und
         "kill -9 of a rank",
         "kill -9 of supervisor and rank",
         "kill -9 in a save",
+        "a stubborn grandchild",
         "SIGSTOP of a rank",
         "a rank exits 0 early",
         "ENOSPC in a save",
-        "NaN, stop",
         "NaN, rollback, and kill -9",
         "checkpoints vanish",
         "clock jumps",
     ]
     assert _wrong(at_once(world, [_fault(name) for name in kinds], random.Random(11))) == []
+
+
+def test_a_launch_into_logs_that_cannot_be_written_is_refused_and_creates_nothing(tmp_path: Path) -> None:
+    assert launch_into_read_only_logs(tmp_path) == []
+
+
+def test_a_launcher_that_is_killed_leaves_no_run_or_a_whole_one(tmp_path: Path) -> None:
+    assert kill_launchers(tmp_path, random.Random(14).uniform, launches=3) == []
 
 
 @pytest.mark.long
