@@ -91,8 +91,8 @@ class Escalate:
 
 @dataclass(frozen=True)
 class Signal:
-    """Send a signal to processes of the run. SIGTERM reaches each process once, SIGKILL is repeated; each
-    process that gets one for the first time is named in an event `sigterm` or `sigkill`."""
+    """Send a signal to processes of the run. SIGTERM reaches each process once, SIGKILL is repeated. An
+    event `sigterm` or `sigkill` names those that get it first, once for each scope and stage."""
 
     signal: int
     scope: Scope

@@ -35,7 +35,7 @@ _BY_CAUSE: Mapping[str, str] = {
     ),
     "too_many_files": N_("Raise the limit of open files (ulimit -n) and launch again."),
     "import_error": N_("Packages that don't fit together: reinstall the one that is named, for this torch."),
-    "syntax_error": N_("The program's text is wrong at the line that is named."),
+    "syntax_error": N_("The program's text is wrong at the line that the log names."),
     "bad_arguments": N_("The program refuses its arguments: change command.argv in the profile."),
     "cuda_mismatch": N_(
         "torch and the NVIDIA driver don't fit: install the torch build for this driver, or a newer driver."

@@ -49,6 +49,7 @@ class Executor:
         self.command = command
         self.orders = OrderWriter(self._run.attempt(chronicle.record.attempt))
         self._signalled: dict[tuple[int, Identity], None] = {}
+        self._told: set[tuple[str, str, float]] = set()
         self._saves: dict[str, int] = {}  # request → the step at which it was made
         self._stops: dict[str, None] = {}
         self._hang: dict[str, Any] = {}  # of this attempt, with where its stacks are
@@ -104,6 +105,7 @@ class Executor:
         self._chronicle.event("started", world_size=self.command.world_size, resume=self.command.resume)
         self._standing.adopted = False
         self._signalled.clear()
+        self._told.clear()
         try:
             identity = self._engine.start_agent(attempt, self._leasing.keys)
         except OSError as error:
@@ -183,6 +185,11 @@ class Executor:
         if fresh:
             self._signalled |= {(action.signal, target): None for target in fresh}
             event = "sigterm" if action.signal == signals.SIGTERM else "sigkill"
+            begun = self._standing.escalation.since if self._standing.escalation is not None else 0.0
+            sending = (event, action.scope, begun)
+            if sending in self._told:  # what a leftover goes on to start gets the signal too, one by one
+                return
+            self._told.add(sending)
             facts = {"pids": [target.pid for target in fresh], "scope": action.scope, **action.detail}
             self._chronicle.event(event, action.reason, **facts)
 

@@ -160,7 +160,8 @@ def _again(record: RunRecord) -> str:
     if checkpoint:
         text = _("headnode resume {run} goes on from step {step}")
         return text.format(run=run, step=count(checkpoint["step"]))
-    if record.reason == "bad_profile" or record.job == "prepare":
+    profile_wrong = record.reason == "bad_profile" or record.evidence.get("cause") == "bad_arguments"
+    if profile_wrong or record.job == "prepare":  # a resume takes the profile as it was
         return ""
     return _("headnode resume {run} starts it again from the beginning").format(run=run)
 

@@ -58,6 +58,15 @@ def test_a_stubborn_grandchild_is_gone_when_the_run_counts_as_stopped(launch: La
     assert record.state in ("stopped", "completed")
 
 
+def test_what_a_leftover_goes_on_to_start_is_no_event_each(launch: Launch) -> None:
+    script = "setsid sh -c 'trap : TERM; echo ready; while :; do sleep 0.1; done' & sleep 0.3; exit 2"
+    run = launch("sh", "-c", script, kill_grace=1.5)
+    assert await_end(run).reason == "crash"
+    assert run_processes(run.run_id) == []
+    assert events(run).count("sigterm") == 1
+    assert events(run).count("sigkill") <= 1
+
+
 def test_a_program_gets_sigterm_as_its_order_and_may_use_its_grace(launch: Launch) -> None:
     script = "trap 'sleep 1; echo saved; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
     run = launch("sh", "-c", script, stop_grace=10.0)

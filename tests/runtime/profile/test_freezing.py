@@ -85,7 +85,7 @@ def test_a_frozen_profile_has_everything_in_a_fixed_order() -> None:
     assert keys == ["name", "description", "job", "model", "data", "train", "parallel", "checkpoint", "guard",
                     "evaluate", "launch", "notify", "plan"]  # fmt: skip
     assert "  rope_theta: 500000.0\n" in text
-    assert "    import: 600.0\n" in text
+    assert "    import: auto\n" in text
 
 
 def test_nothing_of_a_profile_can_be_changed() -> None:
