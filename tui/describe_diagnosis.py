@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runtime.run.record import RunRecord
 
 _LONGEST = 300  # characters of a log line
+_LONG = 60  # characters that aren't said twice
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _of(record: RunRecord, evidence: Mapping[str, Any], begins: str, level: str)
     if begins:
         what = _("{what}: {detail}").format(what=begins, detail=describe.hang_detail(evidence) or what)
     return Diagnosis(
-        what, tuple(evidence_lines(evidence)), tuple(next_steps(record)), log_place(evidence), level
+        what, tuple(evidence_lines(evidence, what)), tuple(next_steps(record)), log_place(evidence), level
     )
 
 
@@ -199,12 +200,13 @@ def _error(evidence: Mapping[str, Any]) -> str:
     return describe.error_line(evidence.get("log_end", log))
 
 
-def evidence_lines(evidence: Mapping[str, Any]) -> list[str]:
-    """What the finding rests on: the line of the log, where the ranks stood, what the kernel counted."""
+def evidence_lines(evidence: Mapping[str, Any], said: str = "") -> list[str]:
+    """What the finding rests on: the line of the log, where the ranks stood, what the kernel counted. A long
+    line of the log that stands in the sentence `said` already is only placed."""
     lines: list[str] = []
     log = evidence.get("log")
     if isinstance(log, Mapping) and log.get("text"):
-        lines.append(_log_line(log))
+        lines.append(_log_line(log, said))
     stacks = evidence.get("stacks")
     if isinstance(stacks, Mapping):
         lines += _stack_lines(stacks, evidence)
@@ -227,12 +229,14 @@ def evidence_lines(evidence: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _log_line(log: Mapping[str, Any]) -> str:
+def _log_line(log: Mapping[str, Any], said: str) -> str:
     text = clean(log["text"]).strip()[:_LONGEST]
     if isinstance(log.get("line"), int):
         place_ = _("log of rank {rank}, line {line}").format(rank=log.get("rank"), line=count(log["line"]))
     else:
         place_ = _("log of rank {rank}").format(rank=log.get("rank"))
+    if len(text) > _LONG and text in said:
+        return place_
     return _("{what}: {detail}").format(what=place_, detail=text)
 
 

@@ -219,6 +219,16 @@ def test_ranks_that_saved_and_stopped_together_are_not_named_one_by_one() -> Non
     assert "SIGTERM" in found.next[0]
 
 
+def test_a_long_line_of_the_log_is_not_said_twice() -> None:
+    i18n.setup("en")
+    text = "RuntimeError: The server socket has failed to listen on any local network address"
+    log = {"rank": 0, "line": 4, "text": text}
+    found = diagnosis(replace(RECORD, reason="crash", evidence={"rank": 0, "code": 1, "log": log}))
+    assert found is not None
+    assert found.what.endswith(text)
+    assert found.evidence == ("log of rank 0, line 4",)
+
+
 def test_a_reboot_is_advised_of_only_where_there_was_one() -> None:
     i18n.setup("en")
     lost = replace(RECORD, state="lost", reason="supervisor_lost", evidence={"process": "agent"})

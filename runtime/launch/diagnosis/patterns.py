@@ -83,7 +83,7 @@ ERRORS: tuple[Rule, ...] = (
     _rule(
         "memory_limit",
         r"(?:^|\.)_?(?:Array)?MemoryError\b|DefaultCPUAllocator: (?:can't allocate|not enough) memory|"
-        r"\[Errno 12\]|Cannot allocate memory|std::bad_alloc",
+        r"\[Errno 12\]|Cannot allocate memory|std::bad_alloc|^memory allocation of \d+ bytes failed",
         _host,
     ),
     _rule("disk_full", r"\[Errno 28\]|\[Errno 122\]|os error 28|No space left on device|Disk quota exceeded"),

@@ -33,9 +33,11 @@ class Finding:
 
 _WATCHDOG = re.compile(r"Watchdog caught collective operation timeout")
 _ABORT = re.compile(
-    r"^\s*what\(\):|^Fatal Python error: |^terminate called|Assertion .* failed\.$|"
-    r"^double free|^malloc\(\)|^free\(\)"
+    r"^\s*what\(\):|^terminate called|Assertion .* failed\.$|"
+    r"^double free|^malloc\(\)|^free\(\)|^memory allocation of \d+ bytes failed"
 )
+_ABORTED = re.compile(r"^Fatal Python error: ")
+"""What faulthandler adds to any abort: it says nothing of the cause."""
 _SLURM_TIME = re.compile(r"slurmstepd.*(?:DUE TO TIME LIMIT|TIMEOUT)")
 _SLURM_PREEMPT = re.compile(r"slurmstepd.*(?:DUE TO PREEMPTION|DUE TO NODE FAILURE|CANCELLED)")
 _SLURM_OOM = re.compile(r"oom[_-]kill event|OOM Killed", re.IGNORECASE)
@@ -148,7 +150,7 @@ def _by_abort(lines: Sequence[LogLine]) -> Finding:
             watchdog,
             {**peer_of(watchdog.text), **({"enqueued": work} if work is not None else {})},
         )
-    line = search(lines, _ABORT, 400)
+    line = search(lines, _ABORT, 400) or search(lines, _ABORTED, 400)
     if line is not None:
         finding = by_error_text(line.text)
         if finding is not None:

@@ -79,6 +79,8 @@ ENDS: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("gloo's time-out", {"code": 1}, logs.GLOO_TIMEOUT, "crash", "communication_timeout"),
     ("a peer that is gone, and none that failed", {"code": 1}, logs.GLOO_CLOSED, "crash", "connection_lost"),
     ("NCCL's word for it", {"code": 1}, logs.NCCL_REMOTE, "crash", "connection_lost"),
+    ("one that C++ was refused", {"signal": 6}, logs.CPP_MEMORY, "oom_host", "memory_limit"),
+    ("an allocation that Rust was refused", {"signal": 6}, logs.RUST_MEMORY, "oom_host", "memory_limit"),
     ("any error of Python's", {"code": 1}, logs.VALUE_ERROR, "crash", "exception"),
 ]  # fmt: skip
 
