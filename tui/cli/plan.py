@@ -146,7 +146,7 @@ def _tokens(estimate: Estimate) -> str | Segment:
     if estimate.tokens is None:
         return _unknown(None, count)
     per_parameter = _("{number} a parameter").format(number=number(estimate.tokens / estimate.parameters))
-    return f"{count(estimate.tokens)} ({short_count(estimate.tokens)}, {per_parameter})"
+    return f"{count(estimate.tokens)} ({_(', ').join((short_count(estimate.tokens), per_parameter))})"
 
 
 def _compute(estimate: Estimate) -> str:
@@ -168,7 +168,7 @@ def _device(profile: Profile, estimate: Estimate) -> str:
         return ""
     mfu = _("at {share} of its peak").format(share=percent(profile.plan.mfu))
     name = f"{number(peak)} TFLOP/s" if estimate.device is None else estimate.device
-    return f"{count(estimate.devices)} × {name}, {mfu}"
+    return _(", ").join((f"{count(estimate.devices)} × {name}", mfu))
 
 
 def _speed(estimate: Estimate) -> str:

@@ -75,7 +75,8 @@ def run_row(view: RunView, shelf: Shelf | None, unfolded: bool, depth: int = 0) 
     if shelf is not None:
         number = len(shelf.checkpoints)
         words = ngettext("{count} checkpoint", "{count} checkpoints", number).format(count=number)
-        line.append(f"   {words}, {size(shelf.bytes)}" if number else "   " + _("no checkpoint"), muted)
+        found = _(", ").join((words, size(shelf.bytes))) if number else _("no checkpoint")
+        line.append(f"   {found}", muted)
     elif last is not None:
         line.append("   " + _("newest {step}").format(step=count(last["step"])), muted)
     else:
@@ -118,7 +119,10 @@ class RowMaker:
         step = count(checkpoint.step)
         if checkpoint.state == "partial":
             words = _("unfinished: cut short, or being saved")
-            return Row(key, wide=Text(f"  {step:>9}   {words}, {size(checkpoint.bytes)}", muted, end=""))
+            return Row(
+                key,
+                wide=Text(f"  {step:>9}   {_(', ').join((words, size(checkpoint.bytes)))}", muted, end=""),
+            )
         if checkpoint.state == "foreign":
             return Row(key, wide=Text(f"  {step:>9}   " + _("of a newer version"), muted, end=""))
         if checkpoint.state == "invalid":

@@ -115,7 +115,7 @@ def _batch(batch: int, length: int, tokens: int) -> str:
 
 def _tokens(estimate: Estimate) -> str:
     each = _("{number} a parameter").format(number=number((estimate.tokens or 0) / estimate.parameters))
-    return f"{count(estimate.tokens)} ({short_count(estimate.tokens)}, {each})"
+    return f"{count(estimate.tokens)} ({_(', ').join((short_count(estimate.tokens), each))})"
 
 
 def flops(value: float, whole: bool) -> str:
@@ -131,4 +131,6 @@ def _device(profile: Profile, estimate: Estimate) -> str:
     name = clean(estimate.device) if peak is None else f"{number(peak)} TFLOP/s"
     mfu = _("at {share} of its peak").format(share=percent(profile.plan.mfu))
     speed = _("{rate} tokens/s").format(rate=rate(estimate.tokens_per_second))
-    return f"{count(estimate.devices)} × {name}, {mfu}: {speed}"
+    return _("{what}: {detail}").format(
+        what=_(", ").join((f"{count(estimate.devices)} × {name}", mfu)), detail=speed
+    )
