@@ -17,6 +17,7 @@ _NUMBER = re.compile(r"[-+]?(\d[\d_,']*)(\.\d*)?([eE][-+]?\d+)?")
 _PATTERNS = {
     "name": N_(
         "must be at most 48 lower-case letters, digits, dots and hyphens, and start with a letter or a digit"
+        " (a profile without a name takes that of its file)"
     ),
     "checkpoint.keep_best": N_("must be the name of a metric, such as eval/holdout/loss"),
     "plan.currency": N_("must be three capital letters, such as USD"),
