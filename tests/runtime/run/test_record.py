@@ -31,7 +31,7 @@ def test_a_record_comes_back_as_it_was_written(run: RunDirectory) -> None:
         started=now + 1,
         ended=now + 2,
         by="cli",
-        parent={"run_id": "20260101-000000-x-0000", "step": 400},
+        parent={"run_id": "20260101-000000-x-0000", "step": 400, "kind": "branch"},
         resume={"step": 400, "checkpoint": "step-00000400"},
         nodes=("node1", "node2"),
         world_size=8,
