@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.messages import N_, UsageError
 from tui import describe
+from tui.clean import clean
 from tui.cli.parser import Parser, add_common
 from tui.cli.table import Column, Table
 from tui.format import duration
 from tui.i18n import _, ngettext, render
 
 if TYPE_CHECKING:
-    from runtime.launch.devices import Machine
+    from runtime.launch.devices import Device, Machine
     from runtime.launch.queueing_view import Place
     from tui.cli.context import Context
 
@@ -99,9 +100,11 @@ def _table(context: Context, line: list[Place]) -> None:
 
 
 def _holders(context: Context, machine: Machine) -> None:
+    from runtime.launch.devices import process_message
+
     taken = [device for device in machine.devices if device.lease is not None]
     gpus, slots = machine.gpus, machine.slots
-    free = sum(device.free for device in gpus or slots)
+    free = sum(device.free and not device.processes for device in gpus or slots)
     if gpus:
         words = ngettext("{free} of {count} GPU free", "{free} of {count} GPUs free", len(gpus))
     else:
@@ -110,10 +113,17 @@ def _holders(context: Context, machine: Machine) -> None:
     by_run: dict[str, list[str]] = {}
     for device in taken:
         assert device.lease is not None
-        name = f"GPU {device.index}" if device.gpu and device.parent is None else device.key
-        by_run.setdefault(device.lease.run_id, []).append(name)
+        by_run.setdefault(device.lease.run_id, []).append(_device_name(device))
     for run_id, names in by_run.items():
         context.out.line("  ", (describe.short_id(run_id), "strong"), "  ", ", ".join(names))
+    for device in machine.gpus:
+        if device.free and device.processes:  # without a lease: somebody outside, or left over from a run
+            who = ", ".join(render(process_message(process)) for process in device.processes)
+            context.out.line("  ", (clean(who), "warning"), "  ", _device_name(device))
+
+
+def _device_name(device: Device) -> str:
+    return f"GPU {device.index}" if device.gpu and device.parent is None else device.key
 
 
 def _object(machine: Machine, line: list[Place]) -> dict[str, Any]:

@@ -103,6 +103,28 @@ def test_mistakes_are_told(waiting: CommandLine, arguments: tuple[str, ...], say
     assert says in done.stderr
 
 
+def test_who_is_on_a_gpu_without_a_lease_is_named_and_the_gpu_is_not_called_free(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    process = {"pid": 4711, "memory_used": 20 << 30, "name": "python", "user": "mlin"}
+    devices = [
+        {
+            "index": index,
+            "uuid": f"GPU-{index}",
+            "memory_used": 0,
+            "memory_total": 80 << 30,
+            "processes": found,
+        }
+        for index, found in enumerate(([process], []))
+    ]
+    (tmp_path / "gpus.jsonl").write_text(json.dumps({"gpus": devices}) + "\n")
+    done = cli("queue", HEADNODE_SIMULATE_GPUS=str(tmp_path / "gpus.jsonl"))
+    assert done.stdout.splitlines()[1:] == [
+        "1 of 2 GPUs free",
+        "  python (pid 4711 of mlin, 20.0 GiB)  GPU 0",
+    ]
+
+
 def test_nobody_waits(cli: CommandLine) -> None:
     done = cli("queue")
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "No run waits for a device.")
