@@ -12,10 +12,11 @@ from runtime.launch import leases
 from runtime.profile import read_frozen
 from runtime.run.record import read_record
 from runtime.run.workspace import Workspace, user_cache_directory
-from tests.tui.settling import screen_text, settle
+from tests.tui.settling import press_character, screen_text, settle
 from tests.tui.test_preflight_page import SIZE, _opened, _until, profiles, workspace
 from tui.pages.preflight import PreflightPage
 from tui.pages.run import RunPage
+from tui.widgets.overrides_line import OverridesLine
 
 __all__ = ["profiles", "workspace"]
 UUID = "GPU-51111a7e-d000-4000-8000-{:012d}"
@@ -55,6 +56,24 @@ async def test_who_is_on_each_gpu_is_told_and_space_chooses(
         await _until(pilot, lambda: page._overrides == ("launch.gpus=[1,2]", "launch.processes=2"))
         await pilot.press("space", "down", "space")
         await _until(pilot, lambda: page._overrides == ())
+
+
+async def test_space_leaves_one_out_of_those_that_the_queue_would_give(
+    panel: Any, profiles: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADNODE_SIMULATE_GPUS", "idle-4")
+    app = panel(profiles)
+    async with app.run_test(size=SIZE) as pilot:
+        page = await _opened(pilot, "command/program.yaml")
+        await pilot.press("o")
+        for character in "launch.gpus=3":
+            await press_character(pilot, character)
+        await pilot.press("enter")
+        await _until(pilot, lambda: not page.query_one(OverridesLine).is_open)
+        await _until(pilot, lambda: len(_lines(app, "■ ")) == 3)
+        await pilot.press("space")
+        await pilot.press("down", "space")
+        await _until(pilot, lambda: "launch.gpus=[0,2]" in page._overrides)
 
 
 async def test_a_launch_on_chosen_gpus_has_them(

@@ -112,7 +112,9 @@ class DevicePicker(Lines):
         return bool(self.devices) if action == "toggle_device" else True
 
     def action_toggle_device(self) -> None:
-        chosen = [device for device in self.devices if device.key in self._taken] if self._by_hand else []
+        chosen = [device for device in self.devices if device.key in self._taken]
+        if not self._by_hand and len(chosen) == 1:  # the one that the queue would give: another instead
+            chosen = []
         device = self.devices[self._cursor]
         if device in chosen:
             chosen.remove(device)
