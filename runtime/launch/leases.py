@@ -198,6 +198,14 @@ def keep(lease: Lease) -> None:
         lease_files.create(usable_directory() / path.name, lease.to_json())
 
 
+def unjudged(lease: Lease) -> Path | None:
+    """The file of a lease of which nobody here can tell whether it is over: it is damaged, or its holder is
+    in another container. None for every other."""
+    if lease.identity is not None and lease.identity.status() != "unknown":
+        return None
+    return _file(lease_directory(), lease)
+
+
 def _stem(key: str) -> str:
     return quote(key.replace(CPU, "cpu-", 1) if key.startswith(CPU) else key, safe="-_")
 

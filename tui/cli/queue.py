@@ -14,6 +14,8 @@ from tui.format import duration
 from tui.i18n import _, ngettext, render
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runtime.launch.devices import Device, Machine
     from runtime.launch.queueing_view import Place
     from tui.cli.context import Context
@@ -100,6 +102,7 @@ def _table(context: Context, line: list[Place]) -> None:
 
 
 def _holders(context: Context, machine: Machine) -> None:
+    from runtime.launch import leases
     from runtime.launch.devices import process_message
 
     taken = [device for device in machine.devices if device.lease is not None]
@@ -111,15 +114,22 @@ def _holders(context: Context, machine: Machine) -> None:
         words = ngettext("{free} of {count} CPU slot free", "{free} of {count} CPU slots free", len(slots))
     context.out.line((words.format(free=free, count=len(gpus or slots)), "dim"))
     by_run: dict[str, list[str]] = {}
+    unjudged: list[Path] = []
     for device in taken:
         assert device.lease is not None
-        by_run.setdefault(device.lease.run_id, []).append(_device_name(device))
-    for run_id, names in by_run.items():
-        context.out.line("  ", (describe.short_id(run_id), "strong"), "  ", ", ".join(names))
+        run = describe.short_id(device.lease.run_id) if device.lease.run_id else _("a damaged lease")
+        by_run.setdefault(run, []).append(_device_name(device))
+        if (path := leases.unjudged(device.lease)) is not None:
+            unjudged.append(path)
+    for run, names in by_run.items():
+        context.out.line("  ", (clean(run), "strong"), "  ", ", ".join(names))
     for device in machine.gpus:
         if device.free and device.processes:  # without a lease: somebody outside, or left over from a run
             who = ", ".join(render(process_message(process)) for process in device.processes)
             context.out.line("  ", (clean(who), "warning"), "  ", _device_name(device))
+    for path in unjudged:
+        text = _("It can't be told from here whether {path} still holds. If nothing runs there, remove it.")
+        context.out.line((clean(text.format(path=path)), "warning"))
 
 
 def _device_name(device: Device) -> str:

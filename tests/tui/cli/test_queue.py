@@ -125,6 +125,19 @@ def test_who_is_on_a_gpu_without_a_lease_is_named_and_the_gpu_is_not_called_free
     ]
 
 
+def test_a_lease_of_which_nobody_can_tell_whether_it_holds_is_shown_with_the_way_out(
+    cli: CommandLine,
+) -> None:
+    file = Path(cli.environment["HEADNODE_LEASES"]) / "GPU-51111a7e-d000-4000-8000-000000000001.3"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    shown = cli("queue", HEADNODE_SIMULATE_GPUS="idle-2").stdout.splitlines()
+    assert shown[1:3] == ["1 of 2 GPUs free", "  a damaged lease  GPU 1"]
+    assert str(file) in "".join(shown[3:])
+    file.unlink()
+    assert "2 of 2 GPUs free" in cli("queue", HEADNODE_SIMULATE_GPUS="idle-2").stdout
+
+
 def test_nobody_waits(cli: CommandLine) -> None:
     done = cli("queue")
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "No run waits for a device.")
