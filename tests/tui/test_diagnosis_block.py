@@ -11,13 +11,13 @@ import pytest
 
 from runtime.launch.diagnosis.causes import CAUSES
 from runtime.run.events import Event
-from runtime.run.record import RunRecord, read_record, write_record
+from runtime.run.record import RunRecord, Summary, read_record, write_record
 from runtime.run.workspace import Workspace, init_workspace
 from tests.runtime.launch import recorded_logs
 from tests.tui.sample_workspace import GIB, HOUR, Plan, make_run
 from tests.tui.settling import screen_text, settle
 from tui import describe, i18n
-from tui.cli.describing import explanation
+from tui.cli.describing import explanation, share
 from tui.describe_diagnosis import diagnosis
 from tui.describe_events import sentence
 from tui.widgets.diagnosis import block
@@ -217,6 +217,12 @@ def test_ranks_that_saved_and_stopped_together_are_not_named_one_by_one() -> Non
     assert found is not None
     assert found.what == "The machine asked it to stop at step 580"
     assert "SIGTERM" in found.next[0]
+
+
+def test_a_program_that_ended_early_has_not_done_all_its_steps() -> None:
+    early = replace(RECORD, state="completed", job="command", summary=Summary(progress=5 / 300))
+    assert share(early) == "1%"
+    assert share(replace(early, summary=Summary())) == share(replace(early, job="pretrain")) == "100%"
 
 
 def test_a_long_line_of_the_log_is_not_said_twice() -> None:

@@ -28,10 +28,12 @@ def state(record: RunRecord) -> Segment:
 
 
 def share(record: RunRecord) -> str:
-    """`61%`, `100%` for what completed, or nothing where the end isn't known."""
-    if record.state == "completed":
+    """`61%`, `100%` for what completed, or nothing where the end isn't known. A program of somebody's that
+    ended well before the steps that its profile names hasn't done them all."""
+    done = record.summary.progress
+    if record.state == "completed" and (done is None or record.job != "command"):
         return "100%"
-    return "" if record.summary.progress is None else percent(record.summary.progress)
+    return "" if done is None else percent(done)
 
 
 def headline_loss(record: RunRecord) -> float | None:
