@@ -7,8 +7,15 @@ from collections.abc import Iterator, Sequence
 from runtime.doctor.check import Check, Status, Surroundings
 from runtime.messages import N_, Message
 from runtime.telemetry import DeviceReading, DeviceSample, read_devices
+from runtime.telemetry.sample import DeviceProcess
 
 _HARMLESS = {"sw_power_cap", "sync_boost"}
+_THROTTLE = {
+    "hw_power_brake": Message(N_("power brake")),
+    "hw_thermal": Message(N_("too hot")),
+    "sw_thermal": Message(N_("too hot")),
+    "hw_slowdown": Message(N_("slowed down")),
+}
 
 
 def checks(surroundings: Surroundings) -> Iterator[Check]:
@@ -85,8 +92,11 @@ def _clocks(devices: Sequence[DeviceSample]) -> Check:
     if held:
         values = {
             "numbers": _numbers(held),
-            "reasons": ", ".join(
-                sorted({reason for d in held for reason in set(d.throttle or ()) - _HARMLESS})
+            "reasons": _listed(
+                [
+                    _THROTTLE.get(reason, Message(reason))
+                    for reason in sorted({r for d in held for r in set(d.throttle or ()) - _HARMLESS})
+                ]
             ),
         }
         message = Message(N_("GPU {numbers} is slowed down: {reasons}"), values)
@@ -153,14 +163,26 @@ def _occupied(devices: Sequence[DeviceSample]) -> Iterator[Check]:
     foreign = [(d, p) for d in devices for p in d.processes or () if p.run is None]
     title = Message(N_("other processes"))
     if foreign:
-        shown = ", ".join(
-            f"{p.name or 'pid'} {p.pid}" + (f" ({p.user})" if p.user else "") + f" on {d.index}"
-            for d, p in foreign[:3]
-        )
+        shown = _listed([_process(device, process) for device, process in foreign[:3]])
         values = {"count": len(foreign), "shown": shown}
         message = Message(N_("{count} that belong to no run: {shown}"), values)
         fix = Message(N_("a run on those devices shares memory with them: headnode gpus lists them"))
         yield Check("foreign", title, "warn", message, fix)
+
+
+def _process(device: DeviceSample, process: DeviceProcess) -> Message:
+    values = {"name": process.name or "pid", "pid": process.pid, "user": process.user, "gpu": device.index}
+    if process.user:
+        return Message(N_("{name} {pid} ({user}) on GPU {gpu}"), values)
+    return Message(N_("{name} {pid} on GPU {gpu}"), values)
+
+
+def _listed(messages: Sequence[Message]) -> Message:
+    """Several as one, each once."""
+    first, *rest = {str(message): message for message in messages}.values()
+    for second in rest:
+        first = Message(N_("{first}, {second}"), {"first": first, "second": second})
+    return first
 
 
 def _numbers(devices: Sequence[DeviceSample]) -> str:

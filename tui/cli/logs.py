@@ -100,6 +100,8 @@ def logs(context: Context) -> int:
             _copy(source.path)
         return 0
     if not options.follow:
+        if not any(source.path.exists() and source.path.stat().st_size for source in files):
+            context.err.line((_("nothing was printed"), "dim"))
         for source in files:
             for line in source.read(options.lines, options.moment):
                 _print(context, source, line)

@@ -157,6 +157,9 @@ class PreflightPage(Page):
             reasons = _("; ").join(render(check.message) for check in report.failed)
             text = "✗ " + _("can't be launched: {reasons}").format(reasons=reasons)
             return wrapped(text, theme.style("bold failed"), width)
+        if self.headnode.preferences.read_only:
+            text = _("it could be launched, but this panel is read-only")
+            return [Text("✓ " + text, theme.style("bold done"))]
         warnings = sum(check.status == "warn" for check in report.checks)
         if warnings:
             text = ngettext(

@@ -36,8 +36,8 @@ def test_simulated_devices_are_called_that() -> None:
 
 def test_a_busy_machine_names_what_is_hot_and_who_is_foreign() -> None:
     found = named(device_checks(reading("8")))
-    assert "GPU 3" in str(found["throttling"].message)
-    assert "jupyter-lab 398113 (mlin) on 6" in str(found["foreign"].message)
+    assert "GPU 3 is slowed down: too hot" in str(found["throttling"].message)
+    assert "jupyter-lab 398113 (mlin) on GPU 6" in str(found["foreign"].message)
 
 
 def test_a_lost_device_is_a_failure_with_its_number() -> None:

@@ -183,3 +183,10 @@ def test_what_cannot_be_asked_of_logs_is_refused(cli: CommandLine, new_run: NewR
         assert done.returncode == 2
         assert words in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_printed_nothing_is_said_to_have(cli: CommandLine, new_run: NewRun) -> None:
+    new_run("demo-1f00")
+    done = cli("logs", "last")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "nothing was printed" in done.stderr
