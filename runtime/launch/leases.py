@@ -1,10 +1,11 @@
 """Leases on devices, machine-wide: who has which GPU or CPU slot, in all workspaces and of all users.
 
 A lease is a file `<device>.<n>`, made with O_EXCL semantics, and the highest `n` of a device is its lease.
-Number n+1 can be created once only, by whoever has proof that lease n is over: given back, or its holder (a
-supervisor) gone *and* nothing of its run left. Files are never removed while they are the highest, so that
-numbers only grow and nobody can be fooled by one that comes back; another user's stale lease is overtaken by
-a higher number, without touching his file. After a reboot every lease is over, since the processes are."""
+Number n+1 is created by whoever has proof that lease n is over: given back, or its holder (a supervisor) gone
+*and* nothing of its run left. It counts only if nothing higher is there after that: who looked long ago may
+make a number that was spent and cleared away. Files are never removed while they are the highest, so that
+numbers only grow; another user's stale lease is overtaken by a higher number, without touching his file. After
+a reboot every lease is over, since the processes are."""
 
 from __future__ import annotations
 
@@ -135,9 +136,15 @@ def take(key: str, run_id: str, path: Path) -> Lease:
                 raise LeaseHeld(before)
         processes = before.processes if before is not None and _inherited(before, run_id, path) else ()
         lease = Lease(key, top + 1, run_id, str(path), _user(), me, time.time(), processes)
-        if lease_files.create(_file(directory, lease), lease.to_json()):
+        if not lease_files.create(_file(directory, lease), lease.to_json()):
+            continue
+        # Since our look others may have come and gone, and their files been cleared away with the number that
+        # we then could make. Two looks, since one may miss a file that is replaced by the next meanwhile.
+        if mine(lease) and mine(lease):
             _clear_below(directory, stem, lease.number)
             return lease
+        with suppress(FileNotFoundError):
+            _file(directory, lease).unlink()
 
 
 def take_all(keys: Iterable[str], run_id: str, path: Path) -> tuple[Lease, ...]:

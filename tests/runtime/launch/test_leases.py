@@ -7,8 +7,10 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -185,6 +187,26 @@ def test_a_directory_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, tmp_p
         monkeypatch.setenv("HEADNODE_LEASES", str(tmp_path / name))
         with pytest.raises(LeaseError, match=name):
             leases.take("GPU-a", "mine", tmp_path)
+
+
+def test_who_looked_long_ago_cannot_take_a_number_that_was_spent_and_cleared_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    leases.release(leases.take("GPU-a", "first", tmp_path))
+    create = lease_files.create
+
+    def late(path: Path, value: Mapping[str, Any]) -> bool:
+        """Between the look of the slow one and its file, one has come and gone, and the next has come."""
+        monkeypatch.setattr(lease_files, "create", create)
+        leases.release(leases.take("GPU-a", "second", tmp_path))
+        leases.take("GPU-a", "third", tmp_path)
+        return create(path, value)
+
+    monkeypatch.setattr(lease_files, "create", late)
+    with pytest.raises(LeaseHeld, match="third"):
+        leases.take("GPU-a", "slow", tmp_path)
+    assert leases.current()["GPU-a"].run_id == "third"
+    assert len(lease_files.names(lease_directory())) == 1
 
 
 def test_many_who_want_two_of_three_never_share_one(tmp_path: Path) -> None:
