@@ -4,8 +4,8 @@ A lease is a file `<device>.<n>`, made with O_EXCL semantics, and the highest `n
 Number n+1 is created by whoever has proof that lease n is over: given back, or its holder (a supervisor) gone
 *and* nothing of its run left. It counts only if nothing higher is there after that: who looked long ago may
 make a number that was spent and cleared away. Files are never removed while they are the highest, so that
-numbers only grow; another user's stale lease is overtaken by a higher number, without touching his file. After
-a reboot every lease is over, since the processes are."""
+numbers only grow; another user's stale lease is overtaken by a higher number, without touching his file.
+After a reboot every lease is over, since the processes are."""
 
 from __future__ import annotations
 
