@@ -25,7 +25,6 @@ class RankClock:
         self._since = now
         self._phase_since = now
         self._seen = now
-        self._beats = 0
         self.beat: Heartbeat | None = None
         self.longest = 0.0
         self.pace: dict[str, Longest] = {}
@@ -44,7 +43,6 @@ class RankClock:
             return
         self._learn(now, beat)
         self._key, self._since, self.beat = key, now, beat
-        self._beats += 1
 
     def _progress(self, beat: Heartbeat) -> tuple[object, ...]:
         """What has to change for the rank to get on: in training nothing but the step counts."""
@@ -75,6 +73,6 @@ class RankClock:
             phase = self.beat.phase if self.beat is not None else "import"
             return limit_of(phase, limits.get(phase), pace)
         limit = limits.get("step")
-        if limit is None or self._beats < 2:
-            return None
+        if limit is None or self.beat is None or self.beat.seq < 2:
+            return None  # by the program's own count: several beats may have come between two looks
         return max(DEFAULTS["step"] if limit == AUTO else float(limit), COMMAND_FACTOR * self.longest)

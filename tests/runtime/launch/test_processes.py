@@ -223,3 +223,9 @@ def test_limits_are_by_phase() -> None:
     assert program.limit(limits, {}) is None
     program.look(3.0, beat(2, "step", 2))
     assert program.limit(limits, {}) == 10.0
+
+
+def test_a_program_that_logged_all_its_steps_between_two_looks_has_a_limit_too() -> None:
+    program = RankClock(0.0, "command")
+    program.look(1.0, beat(5, "step", 4))
+    assert program.limit({"step": 3.0}, {}) == 3.0
