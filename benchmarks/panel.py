@@ -154,7 +154,7 @@ def _answered(workspace: Workspace, home: Path, presses: int) -> dict[str, dict[
         _collect(terminal, 3.0)
         found = {"cursor": _times(terminal, "jjjjkkkk", cursor, presses)}
         found["page"] = _times(terminal, "21", pages, presses // 4)
-        for key in "jj\r":
+        for key in "kkkkkkkkjj\r":  # a run with curves
             terminal.press(key)
             _collect(terminal, 0.5)
         _collect(terminal, 2.0)
