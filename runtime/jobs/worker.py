@@ -24,7 +24,7 @@ from runtime.run.exits import exit_code, write_exit
 from runtime.run.files import read_json
 from runtime.run.heartbeat import HeartbeatWriter
 from runtime.run.identity import Identity
-from runtime.run.journal import FULL, PatientAppender
+from runtime.run.journal import FULL, PatientAppender, patiently
 from runtime.run.layout import RunDirectory
 from runtime.train.faults import fault_point
 
@@ -173,7 +173,19 @@ class WorkerContext:
         if reason is None:
             reason = {"finished": "finished", "stopped": "user"}.get(outcome, "crash")
         self._reports.close()
-        write_exit(self.files.exit(self.rank), outcome, reason, self.step if step is None else step, error)
+        path, ended_at = self.files.exit(self.rank), self.step if step is None else step
+
+        def written() -> bool:
+            try:
+                write_exit(path, outcome, reason, ended_at, error)
+            except OSError as failure:
+                if failure.errno not in FULL:
+                    raise
+                return False
+            return True
+
+        if not patiently(written):
+            write_exit(path, outcome, reason, ended_at, error)
         self.finished = True
         return exit_code(outcome, reason)
 

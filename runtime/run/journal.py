@@ -25,6 +25,15 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def patiently(done: Callable[[], bool], seconds: float = 2.0) -> bool:
+    """Calls `done` until it is true, for so long at most: another rank's failed save may be about to give
+    back the room that a last record needs."""
+    deadline = time.monotonic() + seconds
+    while not (ended := done()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return ended
+
+
 class JsonlAppender:
     """Appends records to a journal, each by one `write()`.
 
@@ -121,6 +130,10 @@ class PatientAppender:
             self._next_try = time.monotonic() + self.RETRY
             self._tell(f"{self._appender.path.name} can't be written, trying again: {error}")
 
+    def _flushed(self) -> bool:
+        self._flush()
+        return not self._waiting
+
     def _tell(self, text: str) -> None:
         if not self._told:
             print(f"headnode: {text}", file=sys.stderr, flush=True)
@@ -129,7 +142,7 @@ class PatientAppender:
     def close(self) -> None:
         """Writes what still waits, or tells that it is lost, and closes the file."""
         with self._lock:
-            self._flush()
+            patiently(self._flushed)
             lost = self.lost + len(self._waiting)
             self._appender.close()
         if lost:
