@@ -10,9 +10,9 @@ from pathlib import Path
 
 from runtime.doctor.check import Check, Status, Surroundings
 from runtime.messages import N_, Message
+from runtime.run.file_systems import NETWORK, file_system
 
 GIB = 1 << 30
-_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "fuse.sshfs", "ceph", "9p", "afs"}
 _LOW_GIB, _FULL_GIB = 20, 1
 _FEW_INODES, _NO_INODES = 100_000, 1_000
 _SKEW_SECONDS = 2.0
@@ -72,7 +72,7 @@ def _kind(where: Path, root: Path) -> Check:
     kind = file_system(where, root)
     title = Message(N_("file system"))
     values = {"kind": kind or "?"}
-    if kind in _NETWORK:
+    if kind in NETWORK:
         message = Message(N_("{kind}: over the network, so that what other nodes write is seen late"), values)
         fix = Message(N_("that works; for speed, keep prepared data on a local disk"))
         return Check("file_system", title, "ok", message, fix, values)
@@ -85,23 +85,6 @@ def _kind(where: Path, root: Path) -> Check:
         fix = Message(N_("mount a directory of the host there (docker run -v)"))
         return Check("file_system", title, "warn", message, fix, values)
     return Check("file_system", title, "ok", Message(N_("{kind}"), values), data=values)
-
-
-def file_system(path: Path, root: Path = Path("/")) -> str:
-    """The type of the file system that holds the path; "" where that isn't known."""
-    try:
-        mounts = (root / "proc/self/mounts").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return ""
-    resolved, best, kind = str(path.resolve()), "", ""
-    for line in mounts:
-        fields = line.split(" ")
-        if len(fields) > 2:
-            point = fields[1].replace("\\040", " ")
-            inside = resolved == point or resolved.startswith(point.rstrip("/") + "/")
-            if inside and len(point) >= len(best):
-                best, kind = point, fields[2]
-    return kind
 
 
 def _skew(where: Path) -> Iterator[Check]:

@@ -174,18 +174,7 @@ class WorkerContext:
             reason = {"finished": "finished", "stopped": "user"}.get(outcome, "crash")
         self._reports.close()
         path, ended_at = self.files.exit(self.rank), self.step if step is None else step
-
-        def written() -> bool:
-            try:
-                write_exit(path, outcome, reason, ended_at, error)
-            except OSError as failure:
-                if failure.errno not in FULL:
-                    raise
-                return False
-            return True
-
-        if not patiently(written):
-            write_exit(path, outcome, reason, ended_at, error)
+        patiently(lambda: write_exit(path, outcome, reason, ended_at, error))
         self.finished = True
         return exit_code(outcome, reason)
 

@@ -25,13 +25,17 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def patiently(done: Callable[[], bool], seconds: float = 2.0) -> bool:
-    """Calls `done` until it is true, for so long at most: another rank's failed save may be about to give
-    back the room that a last record needs."""
+def patiently(write: Callable[[], None], seconds: float = 2.0) -> None:
+    """Calls `write`, again and again while the disk is full, for so long at most: another rank's failed save
+    may be about to give back the room that a last record needs. Raises OSError as `write` does."""
     deadline = time.monotonic() + seconds
-    while not (ended := done()) and time.monotonic() < deadline:
+    while True:
+        try:
+            return write()
+        except OSError as error:
+            if error.errno not in FULL or time.monotonic() > deadline:
+                raise
         time.sleep(0.1)
-    return ended
 
 
 class JsonlAppender:
@@ -119,10 +123,7 @@ class PatientAppender:
 
     def _flush(self) -> None:
         try:
-            while self._waiting:
-                self._before(self._waiting[0])
-                self._appender.append(self._waiting[0])
-                self._waiting.popleft()
+            self._write_waiting()
             self._next_try = 0.0
         except OSError as error:
             if error.errno not in FULL:
@@ -130,9 +131,11 @@ class PatientAppender:
             self._next_try = time.monotonic() + self.RETRY
             self._tell(f"{self._appender.path.name} can't be written, trying again: {error}")
 
-    def _flushed(self) -> bool:
-        self._flush()
-        return not self._waiting
+    def _write_waiting(self) -> None:
+        while self._waiting:
+            self._before(self._waiting[0])
+            self._appender.append(self._waiting[0])
+            self._waiting.popleft()
 
     def _tell(self, text: str) -> None:
         if not self._told:
@@ -142,7 +145,11 @@ class PatientAppender:
     def close(self) -> None:
         """Writes what still waits, or tells that it is lost, and closes the file."""
         with self._lock:
-            patiently(self._flushed)
+            try:
+                patiently(self._write_waiting)
+            except OSError as error:
+                if error.errno not in FULL:
+                    raise
             lost = self.lost + len(self._waiting)
             self._appender.close()
         if lost:

@@ -15,7 +15,7 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load
 
 from runtime.messages import Message
-from runtime.run.complete import read_complete
+from runtime.run.complete import Complete, read_complete
 from runtime.run.tensor_index import MODEL
 from runtime.train import random_states
 from runtime.train.checkpointing import GUARD, random_name
@@ -49,20 +49,12 @@ def restore(
     ValueError: it was made by another model or optimizer, or isn't complete. Its bytes are not verified
     again.
     """
-    complete = read_complete(checkpoint)
-    if isinstance(complete, Message):
-        raise ValueError(f"{checkpoint.name} can't be resumed from: {complete}")
+    complete = _complete(checkpoint)
     if not optimizer.state:
         materialise_state(optimizer)
     state = training_state(model, optimizer)
     _require_same_tensors(checkpoint, state)
-    group = strategy.checkpoint_group
-    load(
-        dict(state),
-        storage_reader=HuggingFaceStorageReader(str(checkpoint)),
-        process_group=group,
-        no_dist=group is None,
-    )
+    _load(checkpoint, state, strategy)
     exact = complete.world_size == strategy.world_size and _restore_random(checkpoint, strategy)
     if not exact:
         random_states.seed_everything(random_states.derived_seed(seed, complete.step, strategy.rank))
@@ -83,11 +75,22 @@ def restore_weights(checkpoint: Path, model: nn.Module, strategy: Strategy) -> i
 
     ValueError: it was made by another model, or isn't complete. Its bytes are not verified again.
     """
-    complete = read_complete(checkpoint)
-    if isinstance(complete, Message):
-        raise ValueError(f"{checkpoint.name} can't be begun from: {complete}")
+    complete = _complete(checkpoint)
     state = model_state(model)
     _require_same_tensors(checkpoint, state, only=MODEL)
+    _load(checkpoint, state, strategy)
+    return complete.step
+
+
+def _complete(checkpoint: Path) -> Complete:
+    complete = read_complete(checkpoint)
+    if isinstance(complete, Message):
+        raise ValueError(f"{checkpoint.name} can't be loaded: {complete}")
+    return complete
+
+
+def _load(checkpoint: Path, state: State, strategy: Strategy) -> None:
+    """Fills the tensors of `state` in place. Collective."""
     group = strategy.checkpoint_group
     load(
         dict(state),
@@ -95,7 +98,6 @@ def restore_weights(checkpoint: Path, model: nn.Module, strategy: Strategy) -> i
         process_group=group,
         no_dist=group is None,
     )
-    return complete.step
 
 
 def _restore_random(checkpoint: Path, strategy: Strategy) -> bool:

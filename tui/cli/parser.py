@@ -125,8 +125,8 @@ def add_common(parser: Parser, *, json: bool | str = False) -> None:
     group.add_argument("-h", "--help", action="help", help=_("show this help"))
 
 
-def add_overrides(parser: Parser) -> None:
-    """`-o KEY=VALUE`, and the same without `-o`."""
+def add_option_overrides(parser: Parser) -> None:
+    """`-o KEY=VALUE`, as `option_overrides`."""
     _ = i18n._
     parser.add_argument(
         "-o",
@@ -136,6 +136,12 @@ def add_overrides(parser: Parser) -> None:
         default=[],
         help=_("change a value of the profile, such as -o train.steps=100; -o can be left out; repeatable"),
     )
+
+
+def add_overrides(parser: Parser) -> None:
+    """`-o KEY=VALUE`, and the same without `-o`."""
+    _ = i18n._
+    add_option_overrides(parser)
     parser.add_argument(
         "overrides",
         nargs="*",

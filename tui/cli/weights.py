@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runtime.messages import N_, UsageError
 from tui.cli.launching import report_started
-from tui.cli.parser import Parser, add_common, override_checked
+from tui.cli.parser import Parser, add_common, add_option_overrides, override_checked
 from tui.cli.profiles import show_checks
 from tui.cli.reading import reading
 from tui.i18n import _
@@ -47,14 +47,7 @@ def new_arguments(parser: Parser) -> None:
         nargs="*",
         help=_("the new run's profile, and values of it to change"),
     )
-    parser.add_argument(
-        "-o",
-        dest="option_overrides",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help=_("change a value of the profile, such as -o train.steps=100; -o can be left out; repeatable"),
-    )
+    add_option_overrides(parser)
     parser.add_argument("--dry-run", action="store_true", help=_("compare and check, start nothing"))
     parser.add_argument("--wait", action="store_true", help=_("show progress until the run has ended"))
     add_common(parser, json=_("print run_id and path; with --dry-run the checks"))

@@ -6,22 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runtime.run.file_systems import NETWORK, file_system
+
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver, ObservedWatch
-
-# Other machines' writes to these are not reported by inotify.
-_NETWORK_FILE_SYSTEMS = {
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "lustre",
-    "beegfs",
-    "gpfs",
-    "fuse.sshfs",
-    "ceph",
-    "9p",
-}
 
 
 class Watcher:
@@ -35,7 +23,7 @@ class Watcher:
 
     def start(self) -> bool:
         """False where the kernel's reports are not to be had; then polling alone must do."""
-        if file_system(self._logs) in _NETWORK_FILE_SYSTEMS:
+        if file_system(self._logs) in NETWORK:
             return False
         from watchdog.events import FileSystemEvent, FileSystemEventHandler
         from watchdog.observers import Observer
@@ -83,22 +71,3 @@ class Watcher:
         if observer is not None and observer.is_alive():
             observer.stop()
             observer.join(1.0)
-
-
-def file_system(path: Path) -> str:
-    """The type of the file system that holds the path, as /proc/mounts names it; "" where that isn't
-    known."""
-    try:
-        mounts = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
-    except OSError:
-        return ""
-    resolved = str(path.resolve())
-    best, kind = "", ""
-    for line in mounts:
-        fields = line.split(" ")
-        if len(fields) > 2:
-            point = fields[1].replace("\\040", " ")
-            inside = resolved == point or resolved.startswith(point.rstrip("/") + "/")
-            if inside and len(point) >= len(best):
-                best, kind = point, fields[2]
-    return kind

@@ -45,6 +45,18 @@ _INKS = tuple(f"ink-{int(ink)}" for ink in Ink)
 Part = tuple[str, str]  # text, style
 
 
+CURSOR = (
+    Binding("left", "cursor(-1)", show=False),
+    Binding("right", "cursor(1)", show=False),
+    Binding("down", "cursor(-10)", show=False),
+    Binding("up", "cursor(10)", show=False),
+    Binding("escape", "leave_inspect", show=False),
+    Binding("home", "go(False)", show=False),
+    Binding("end", "go(True)", show=False),
+)
+"""What moves the cursor of every chart."""
+
+
 class Chart(Widget, can_focus=True):
     """A chart of one metric, or of several lines; `tui.plotting.model` says what the keys do."""
 
@@ -52,16 +64,7 @@ class Chart(Widget, can_focus=True):
     ACTIONS: ClassVar[tuple[str, ...]] = (
         "zoom_in", "zoom_out", "pan_left", "pan_right", "inspect", "smooth", "log_scale", "axis", "follow",
     )  # fmt: skip
-    BINDINGS: ClassVar[list[Binding]] = [
-        Binding("left", "cursor(-1)", show=False),
-        Binding("right", "cursor(1)", show=False),
-        Binding("down", "cursor(-10)", show=False),
-        Binding("up", "cursor(10)", show=False),
-        Binding("escape", "leave_inspect", show=False),
-        Binding("home", "go(False)", show=False),
-        Binding("end", "go(True)", show=False),
-        *keymap.bindings(ACTIONS),
-    ]
+    BINDINGS: ClassVar[list[Binding]] = [*CURSOR, *keymap.bindings(ACTIONS)]
 
     class Changed(Message):
         """A key has changed what is looked at, so what can be done may be different."""

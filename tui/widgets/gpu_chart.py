@@ -16,7 +16,7 @@ from tui.format import duration
 from tui.i18n import N_, _
 from tui.plotting.labels import reading_number
 from tui.plotting.model import ChartModel, Drawn, Reading
-from tui.widgets.chart import Chart, Part
+from tui.widgets.chart import CURSOR, Chart, Part
 
 METRIC_WORDS = {
     "utilization": N_("load %"),
@@ -58,16 +58,7 @@ class HistoryChart(Chart, inherit_bindings=False):
     ACTIONS: ClassVar[tuple[str, ...]] = (
         "zoom_in", "zoom_out", "pan_left", "pan_right", "inspect", "follow",
     )  # fmt: skip
-    BINDINGS: ClassVar[list[Binding]] = [
-        Binding("left", "cursor(-1)", show=False),
-        Binding("right", "cursor(1)", show=False),
-        Binding("down", "cursor(-10)", show=False),
-        Binding("up", "cursor(10)", show=False),
-        Binding("escape", "leave_inspect", show=False),
-        Binding("home", "go(False)", show=False),
-        Binding("end", "go(True)", show=False),
-        *keymap.bindings(ACTIONS),
-    ]
+    BINDINGS: ClassVar[list[Binding]] = [*CURSOR, *keymap.bindings(ACTIONS)]
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(_clock_model(), id=id)
