@@ -1,7 +1,8 @@
 """States and reasons as words and sentences in the reader's language: honest, specific, and with what to do
 next.
 
-The run directory holds codes and evidence; only here and in `tui.describe_events` do they become words.
+The run directory holds codes and evidence; only here and in the modules `tui.describe_…` do they become
+words. What went wrong, in full, is `tui.describe_diagnosis`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tui.clean import clean
+from tui.describe_causes import cause_words, doubt_words
 from tui.format import duration
 from tui.i18n import N_, _
 
@@ -113,8 +115,6 @@ def reason(record: RunRecord) -> str:
     """Why the run is as it is, in a few words; "" where the state says it all."""
     doubt = record.evidence.get("doubt")
     if isinstance(doubt, Mapping):
-        from tui.describe_diagnosis import doubt_words
-
         return doubt_words(doubt, time.time())
     if record.state == "unkillable":
         return _("a process of it can't be killed")
@@ -124,8 +124,6 @@ def reason(record: RunRecord) -> str:
 def reason_words(code: str | None, evidence: Mapping[str, Any]) -> str:
     """A reason code in a few words, with the evidence where that says more; "" for `finished` and `user`."""
     if code in _FINER:
-        from tui.describe_diagnosis import cause_words
-
         words = cause_words(evidence)
         if words:
             return words
@@ -173,17 +171,6 @@ def stop_asked(save: bool, kill: bool) -> str:
     if kill:
         return _("Killing every process of the run")
     return _("Saving a checkpoint, then stopping") if save else _("Stopping without saving")
-
-
-# -- what went wrong, in two sentences; in full it is `tui.describe_diagnosis`
-
-
-def explanation(record: RunRecord) -> tuple[str, str] | None:
-    """What went wrong with the evidence for it, and what to do next; None where nothing went wrong."""
-    from tui.describe_diagnosis import diagnosis
-
-    found = diagnosis(record, time.time())
-    return (found.what, " ".join(found.next)) if found is not None else None
 
 
 def error_line(lines: object) -> str:

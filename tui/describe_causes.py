@@ -1,8 +1,12 @@
-"""The finer causes of an end in a few words."""
+"""The finer causes of an end in a few words, and doubts of a reader about what a record says."""
 
 from __future__ import annotations
 
-from tui.i18n import N_
+from collections.abc import Mapping
+from typing import Any
+
+from tui.format import duration
+from tui.i18n import N_, _
 
 CAUSE_WORDS = {
     "device_memory": N_("out of device memory"),
@@ -47,3 +51,19 @@ CAUSE_WORDS = {
     "no_exit_record": N_("it left without having finished"),
 }
 """Of `runtime.launch.diagnosis.causes`; `exception` says nothing that the reason doesn't."""
+
+
+def cause_words(evidence: Mapping[str, Any]) -> str:
+    """The finer cause in a few words, "" where there is none to name."""
+    cause = evidence.get("cause")
+    return _(CAUSE_WORDS[cause]) if isinstance(cause, str) and cause in CAUSE_WORDS else ""
+
+
+def doubt_words(doubt: Mapping[str, Any], now: float | None) -> str:
+    """ "supervisor gone 3m": what a reader sees that the record doesn't say."""
+    since = doubt.get("since")
+    age = (
+        duration(max(0.0, now - since), parts=1) if isinstance(since, int | float) and now is not None else ""
+    )
+    gone = _("processes gone") if doubt.get("kind") == "processes_gone" else _("supervisor gone")
+    return _("{what} {age}").format(what=gone, age=age) if age else gone

@@ -7,13 +7,14 @@ overview and `headnode show` all show this.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tui import describe
 from tui.clean import clean
-from tui.describe_causes import CAUSE_WORDS
+from tui.describe_causes import doubt_words
 from tui.format import count, duration, percent, size
 from tui.i18n import _, ngettext, render
 
@@ -60,14 +61,10 @@ def diagnosis(record: RunRecord, now: float | None = None) -> Diagnosis | None:
     return None
 
 
-def doubt_words(doubt: Mapping[str, Any], now: float | None) -> str:
-    """ "supervisor gone 3m": what a reader sees that the record doesn't say."""
-    since = doubt.get("since")
-    age = (
-        duration(max(0.0, now - since), parts=1) if isinstance(since, int | float) and now is not None else ""
-    )
-    gone = _("processes gone") if doubt.get("kind") == "processes_gone" else _("supervisor gone")
-    return _("{what} {age}").format(what=gone, age=age) if age else gone
+def explanation(record: RunRecord) -> tuple[str, str] | None:
+    """The same in two sentences: what went wrong, and what to do next; None where nothing went wrong."""
+    found = diagnosis(record, time.time())
+    return (found.what, " ".join(found.next)) if found is not None else None
 
 
 def _doubtful(record: RunRecord, doubt: Mapping[str, Any], now: float | None) -> Diagnosis:
@@ -282,9 +279,3 @@ def log_place(evidence: Mapping[str, Any]) -> tuple[int, int | None] | None:
         return log["rank"], offset if isinstance(offset, int) else None
     rank = evidence.get("rank")
     return (rank, None) if isinstance(rank, int) else None
-
-
-def cause_words(evidence: Mapping[str, Any]) -> str:
-    """The finer cause in a few words, "" where there is none to name."""
-    cause = evidence.get("cause")
-    return _(CAUSE_WORDS[cause]) if isinstance(cause, str) and cause in CAUSE_WORDS else ""

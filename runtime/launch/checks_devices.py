@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from runtime.launch import devices, leases
+from runtime.launch.check import Check
 from runtime.launch.devices import Device, Machine, gpu_count, named, process_message
 from runtime.launch.lease_files import LeaseError, usable_directory
-from runtime.launch.preflight import Check
 from runtime.launch.queueing import Wants, lacking
 from runtime.launch.queueing_view import forecast, waiting_for, wants_of_profile
 from runtime.messages import N_, Message, joined

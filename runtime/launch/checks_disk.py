@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runtime.launch.preflight import Check
+from runtime.launch.check import Check
 from runtime.messages import N_, Message
 from runtime.run.checkpoints import list_checkpoints
 from runtime.run.layout import RunDirectory

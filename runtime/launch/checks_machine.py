@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.launch.attempts import cores
+from runtime.launch.check import Check
 from runtime.launch.checks_devices import device_checks
 from runtime.launch.checks_disk import disk_check
 from runtime.launch.command import threads
 from runtime.launch.devices import gpu_count
 from runtime.launch.leftovers import Leftover, find
-from runtime.launch.preflight import Check
 from runtime.launch.session import session_rules
 from runtime.messages import N_, Message, UsageError
 from runtime.run.layout import RunDirectory

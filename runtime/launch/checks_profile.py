@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from runtime.launch.preflight import Check
+from runtime.launch.check import Check
 from runtime.messages import N_, Message
 from runtime.run.layout import RunDirectory
 from runtime.run.workspace import Workspace

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from runtime.messages import N_, Message, UsageError
+from runtime.launch.check import Check
+from runtime.messages import N_, UsageError
 from runtime.run.layout import RunDirectory
 from runtime.run.workspace import Workspace
 
 if TYPE_CHECKING:
     from runtime.profile import Profile
-
-Level = Literal["ok", "warn", "fail"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at. `fix`: what to do about it, where something is to be done."""
-
-    name: str
-    status: Level
-    message: Message
-    fix: Message | None = None
 
 
 class PreflightFailed(UsageError):

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runtime.launch.check import Check
 from runtime.launch.linking import link_tree
 from runtime.launch.plan_values import prepared_directory
-from runtime.launch.preflight import Check
 from runtime.messages import N_, HeadnodeError, Message, UsageError, joined
 from runtime.run.brought import weights_folder
 from runtime.run.checkpoints import Complete, find_checkpoint, parse_address

@@ -17,7 +17,7 @@ from runtime.settings import (
     load_settings,
     settings_path,
 )
-from runtime.settings_file import notification, read_settings
+from runtime.settings.file import notification, read_settings
 
 EVERYTHING = """
 [panel]

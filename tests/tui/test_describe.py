@@ -9,6 +9,7 @@ import pytest
 from runtime.run.events import EVENTS, Event
 from runtime.run.record import REASONS, STATES, RunRecord, Summary
 from tui import describe, describe_events, i18n
+from tui.describe_diagnosis import explanation
 
 RECORD = RunRecord(run_id="20261124-000000-demo-aaaa", path="/x", name="demo", job="pretrain", state="failed")
 SILENT = {"agent_started", "rank_started", "rank_exited", "request_done", "phase"}
@@ -26,7 +27,7 @@ def test_every_state_has_a_glyph_of_one_cell_and_a_word(state: str, language: st
 @pytest.mark.parametrize("reason", [reason for reason in REASONS if reason not in {"finished", "user"}])
 def test_every_bad_end_is_explained_with_what_to_do_next(reason: str, language: str) -> None:
     i18n.setup(language)
-    explained = describe.explanation(replace(RECORD, reason=reason))
+    explained = explanation(replace(RECORD, reason=reason))
     assert explained is not None
     assert all(explained)
     assert "_" not in explained[0]
@@ -35,7 +36,7 @@ def test_every_bad_end_is_explained_with_what_to_do_next(reason: str, language: 
 def test_the_evidence_is_in_the_sentence() -> None:
     summary = Summary(step=140_500, checkpoint={"step": 140_000, "time": 0.0, "bytes": 1})
     evidence = {"rank": 2, "step": 140_500, "error": "CUDA out of memory\x1b[2J"}
-    explained = describe.explanation(replace(RECORD, reason="oom_device", evidence=evidence, summary=summary))
+    explained = explanation(replace(RECORD, reason="oom_device", evidence=evidence, summary=summary))
     assert explained is not None
     assert explained[0] == "Out of device memory at step 140,500 on rank 2: CUDA out of memory"
     assert explained[1].endswith("r resumes from step 140,000.")
@@ -46,15 +47,15 @@ def test_a_crash_names_its_signal_or_code_and_the_line_of_the_log() -> None:
         "code": 1,
         "log": ["Traceback (most recent call last):", '  File "x.py"', "ValueError: no such thing", ""],
     }
-    explained = describe.explanation(replace(RECORD, reason="crash", evidence=evidence))
+    explained = explanation(replace(RECORD, reason="crash", evidence=evidence))
     assert explained is not None
     assert explained[0] == "Crashed with exit code 1: ValueError: no such thing"
     assert describe.reason(replace(RECORD, reason="crash", evidence={"signal": 11})) == "killed by SIGSEGV"
 
 
 def test_a_good_end_needs_no_explanation() -> None:
-    assert describe.explanation(replace(RECORD, state="completed", reason="finished")) is None
-    assert describe.explanation(replace(RECORD, state="stopped", reason="user")) is None
+    assert explanation(replace(RECORD, state="completed", reason="finished")) is None
+    assert explanation(replace(RECORD, state="stopped", reason="user")) is None
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from runtime.launch.check import Check
 from runtime.launch.plan import ResumePlan
 from runtime.launch.plan_row import PlanRow
-from runtime.launch.preflight import Check
 from runtime.messages import Message
 from runtime.profile import find, loads
 from runtime.run.checkpoints import find_checkpoint

@@ -14,7 +14,7 @@ from tui.i18n import _
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runtime.launch.preflight import Check
+    from runtime.launch.check import Check
     from runtime.profile import Profile, ProfileEntry
     from tui.cli.context import Context
 

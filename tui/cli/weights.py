@@ -12,7 +12,7 @@ from tui.cli.reading import reading
 from tui.i18n import _
 
 if TYPE_CHECKING:
-    from runtime.launch.preflight import Check
+    from runtime.launch.check import Check
     from tui.cli.context import Context
 
 

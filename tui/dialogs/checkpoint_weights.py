@@ -24,7 +24,7 @@ from tui.widgets.overrides_line import OverridesLine
 from tui.widgets.preflight_report import BadOverrides, split_overrides
 
 if TYPE_CHECKING:
-    from runtime.launch.preflight import Check
+    from runtime.launch.check import Check
     from runtime.profile import Profile
     from runtime.run.layout import RunDirectory
     from tui.app import HeadnodeApp

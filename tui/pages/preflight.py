@@ -27,8 +27,8 @@ from tui.widgets.preflight_report import BadOverrides, Report, inspect, split_ov
 from tui.widgets.profile_summary import problem_lines
 
 if TYPE_CHECKING:
+    from runtime.launch.check import Check
     from runtime.launch.devices import Machine
-    from runtime.launch.preflight import Check
     from runtime.run.layout import RunDirectory
 
 _GLYPHS = {"ok": ("✓", "done"), "warn": ("!", "warning"), "fail": ("✗", "failed")}

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from tui import describe, theme
 from tui.clean import clean
+from tui.describe_diagnosis import explanation
 from tui.format import ago, count, loss, number, percent, short_count, size
 from tui.i18n import N_, _, ngettext, render
 from tui.widgets.lines import spread, wrapped
@@ -41,7 +42,7 @@ def lines(view: RunView, now: float, width: int, most: int = 12) -> list[Text]:
         (0, [spread(title, Text(kind(record), theme.style("muted")), width)]),
         (4, fitting(history(record, now), width)),
     ]
-    explained = describe.explanation(record)
+    explained = explanation(record)
     if explained is not None:
         what, what_next = explained
         failed = theme.style("warning" if record.state == "stopped" else "failed")

@@ -16,8 +16,8 @@ from tui.clean import clean
 from tui.i18n import N_
 
 if TYPE_CHECKING:
+    from runtime.launch.check import Check
     from runtime.launch.devices import Machine
-    from runtime.launch.preflight import Check
     from runtime.launch.queueing import Decision, Wants
     from runtime.profile import Estimate, Problem, Profile
     from runtime.run.workspace import Workspace

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.settings_file import read_settings
+from runtime.settings.file import read_settings
 from tests.tui.cli.conftest import CommandLine
 
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from runtime.messages import N_, Message
-from runtime.settings import (
+from runtime.settings.model import (
     KINDS,
     LANGUAGES,
     OCCASIONS,
