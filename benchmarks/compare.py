@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tui.comparing.facts import LETTERS, compare
 from tui.plotting.model import ChartModel, Drawn
-from tui.widgets.compare_facts import LETTERS, compare
 
 ROUNDS = 5
 WIDTH, HEIGHT = 120, 40

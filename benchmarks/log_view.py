@@ -23,9 +23,9 @@ from threading import Event, Thread
 
 from textual.app import App, ComposeResult
 
-from tui.widgets.log_jump import line_offset
-from tui.widgets.log_merge import MergedLog, Part
-from tui.widgets.log_search import Needle, Pattern, find_place, next_error, search
+from tui.logs.jump import line_offset
+from tui.logs.merge import MergedLog, Part
+from tui.logs.search import Needle, Pattern, find_place, next_error, search
 from tui.widgets.log_view import LogView
 
 ROUNDS = 5

@@ -14,9 +14,9 @@ from runtime.run.metrics import MetricsWriter
 from runtime.run.metrics_reader import MetricsReader
 from tests.tui.plotting.curves import Points, loss, series
 from tests.tui.settling import screen_text
+from tui.plotting.layout import arrange, neighbour, ordered, page_of
 from tui.widgets.chart import Chart
 from tui.widgets.chart_grid import ChartGrid
-from tui.widgets.chart_layout import arrange, neighbour, ordered, page_of
 
 NAMES = [
     "eval/holdout/loss", "custom/thing", "memory/reserved_gib", "throughput/mfu",

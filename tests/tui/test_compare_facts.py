@@ -12,8 +12,8 @@ from runtime.run.layout import create_run_directory
 from runtime.run.record import RunRecord
 from runtime.run.workspace import Workspace
 from tests.tui.plotting.curves import Points, series
-from tui.widgets.compare_facts import common_step, compare, difference, direction
-from tui.widgets.compare_profiles import Facts, differences, flatten, read_facts
+from tui.comparing.facts import common_step, compare, difference, direction
+from tui.comparing.profiles import Facts, differences, flatten, read_facts
 
 
 class Metrics:

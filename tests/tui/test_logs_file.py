@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.widgets.log_file import BLOCK, LogFile, Piece
+from tui.logs.file import BLOCK, LogFile, Piece
 
 
 def opened(path: Path, data: bytes) -> LogFile:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from runtime.run.arrivals import ArrivalWriter
-from tui.widgets import log_merge
-from tui.widgets.log_merge import MergedLog, Part
-from tui.widgets.log_search import Errors, Needle, Pattern, find_place
-from tui.widgets.log_text import read_line
+from tui.logs import merge as log_merge
+from tui.logs.merge import MergedLog, Part
+from tui.logs.search import Errors, Needle, Pattern, find_place
+from tui.logs.text import read_line
 
 NOW = 1_795_530_720.0
 

@@ -167,7 +167,7 @@ def test_logs_page(snap_compare: Any, panel: Any, ranks: Workspace, size: tuple[
 
 def test_only_what_a_run_has_is_listed(tmp_path: Path) -> None:
     from runtime.run.layout import RunDirectory
-    from tui.widgets.log_list import choose, find_logs
+    from tui.logs.listing import choose, find_logs
 
     run = RunDirectory(tmp_path / "run")
     assert find_logs(run) == []

@@ -10,8 +10,8 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from tests.tui.settling import press_character, screen_text
-from tui.widgets.log_jump import Target, line_offset, target
-from tui.widgets.log_search import SearchError
+from tui.logs.jump import Target, line_offset, target
+from tui.logs.search import SearchError
 from tui.widgets.log_view import LogView, Part
 
 BEGUN = 1_795_530_000.0  # 14:20:00

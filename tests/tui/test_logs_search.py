@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tui.widgets import log_scan
-from tui.widgets.log_search import Needle, Pattern, SearchError, needle_of, next_error, search
-from tui.widgets.log_text import read_line
+from tui.logs import scan as log_scan
+from tui.logs.search import Needle, Pattern, SearchError, needle_of, next_error, search
+from tui.logs.text import read_line
 
 
 @pytest.fixture

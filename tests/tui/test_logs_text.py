@@ -7,7 +7,7 @@ import random
 import pytest
 from rich.cells import cell_len
 
-from tui.widgets.log_text import SHOWN_BYTES, crop, read_line, wrap
+from tui.logs.text import SHOWN_BYTES, crop, read_line, wrap
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from runtime.run.layout import RunDirectory
     from runtime.run.metrics_reader import MetricsReader
     from tui.cli.context import Context
-    from tui.widgets.compare_facts import Compared, Metric, Values
-    from tui.widgets.compare_profiles import Difference, Facts
+    from tui.comparing.facts import Compared, Metric, Values
+    from tui.comparing.profiles import Difference, Facts
 
 _DIGITS = 4
 
@@ -55,8 +55,8 @@ def compare_arguments(parser: Parser) -> None:
 
 
 def compare(context: Context) -> int:
-    from tui.widgets.compare_facts import LETTERS, MOST_RUNS, compared
-    from tui.widgets.compare_profiles import differences, read_facts
+    from tui.comparing.facts import LETTERS, MOST_RUNS, compared
+    from tui.comparing.profiles import differences, read_facts
 
     options = context.options
     runs = list(dict.fromkeys(context.run(reference) for reference in options.runs))
@@ -89,7 +89,7 @@ def compare(context: Context) -> int:
 
 def _metrics(context: Context, runs: list[RunDirectory]) -> list[Metric]:
     from runtime.run.metrics_reader import MetricsReader
-    from tui.widgets.compare_facts import compare as compare_metric
+    from tui.comparing.facts import compare as compare_metric
 
     readers = [MetricsReader(context.readable(run.metrics)) for run in runs]
     for reader in readers:
@@ -104,8 +104,8 @@ def _wanted(readers: list[MetricsReader], patterns: list[str]) -> list[str]:
     """The metrics that are asked for. Raises UsageError where a pattern fits none of any run."""
     from fnmatch import fnmatchcase
 
-    from tui.widgets.chart_layout import ordered
-    from tui.widgets.compare_facts import SPEED, all_names, eval_names
+    from tui.comparing.facts import SPEED, all_names, eval_names
+    from tui.plotting.layout import ordered
 
     names = ordered(all_names(readers))
     if not patterns:
@@ -133,8 +133,8 @@ def _legend(context: Context, lines: list[Compared], states: list[str]) -> None:
 
 
 def _metric(context: Context, lines: list[Compared], metric: Metric) -> None:
-    from tui.widgets.compare_facts import difference
-    from tui.widgets.compare_table import step_label
+    from tui.comparing.facts import difference
+    from tui.comparing.words import step_label
 
     at = _("AT {step}") if metric.exact else _("UP TO {step}")
     table = Table(
@@ -166,7 +166,7 @@ def _metric(context: Context, lines: list[Compared], metric: Metric) -> None:
 
 
 def _signed(metric: Metric, against: float) -> str:
-    from tui.widgets.compare_table import signed
+    from tui.comparing.words import signed
 
     if metric.name.endswith("tokens_per_second"):
         return ("+" if against > 0 else "−" if against < 0 else "") + rate(abs(against))
@@ -182,7 +182,7 @@ def _value(metric: Metric, value: float | None) -> str:
 def _differences(
     context: Context, lines: list[Compared], facts: list[Facts], found: list[Difference]
 ) -> None:
-    from tui.widgets.compare_profiles import shown
+    from tui.comparing.profiles import shown
 
     for line, each in zip(lines, facts, strict=True):
         if each.problem is not None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from tui import describe
 from tui.cli.parser import Parser, add_common
 from tui.cli.table import Column, Segment, Table
+from tui.describe_gpus import is_hot, label, process_words, simulated_note, state_words, throttle_words
 from tui.format import size
 from tui.i18n import _, render
 from tui.store.telemetry import Gpu, Sample, read_sample
-from tui.widgets.gpu_words import is_hot, label, process_words, simulated_note, state_words, throttle_words
 
 if TYPE_CHECKING:
     from runtime.launch.leases import Lease

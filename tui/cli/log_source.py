@@ -60,7 +60,7 @@ def readable(line: bytes) -> str:
 
 def since_offset(path: Path, times: Path | None, since: float) -> int:
     """Where what came since a moment begins. Raises UsageError where nothing tells when lines came."""
-    from tui.widgets.log_jump import entries_of, offset_at
+    from tui.logs.jump import entries_of, offset_at
 
     try:
         size = path.stat().st_size

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from runtime.messages import N_, UsageError
 from tui.cli.following import POLL_SECONDS, detaching
 from tui.cli.log_source import readable
-from tui.widgets.log_list import LogEntry, find_logs
-from tui.widgets.log_merge import MergedLog
-from tui.widgets.log_times import clock
+from tui.logs.listing import LogEntry, find_logs
+from tui.logs.merge import MergedLog
+from tui.logs.times import clock
 
 if TYPE_CHECKING:
     from runtime.run.layout import RunDirectory
     from tui.cli.context import Context
     from tui.cli.output import Output
-    from tui.widgets.log_file import Piece
+    from tui.logs.file import Piece
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}

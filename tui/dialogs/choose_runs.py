@@ -10,10 +10,10 @@ from textual import events
 from textual.app import ComposeResult
 
 from tui import describe, theme
+from tui.comparing.facts import MOST_RUNS
 from tui.dialogs.dialog import Choice, Dialog
 from tui.format import loss
 from tui.i18n import _
-from tui.widgets.compare_facts import MOST_RUNS
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.lines import Lines
 from tui.widgets.table import Column, Row, Table

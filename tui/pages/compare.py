@@ -10,16 +10,16 @@ from textual.app import ComposeResult
 from textual.worker import get_current_worker
 
 from tui import keymap, theme
+from tui.comparing.facts import LETTERS, MOST_RUNS, Compared, compared
+from tui.comparing.profiles import Facts
+from tui.comparing.source import CompareSource
 from tui.format import count
 from tui.i18n import _, ngettext
 from tui.pages.page import Page
 from tui.widgets.chart import Chart
 from tui.widgets.chart_grid import ChartGrid
 from tui.widgets.compare_differences import DifferencesTable
-from tui.widgets.compare_facts import LETTERS, MOST_RUNS, Compared, compared
 from tui.widgets.compare_gather import Differ, Gathered, Numbers, facts_of, gather, sheet_of
-from tui.widgets.compare_profiles import Facts
-from tui.widgets.compare_source import CompareSource
 from tui.widgets.compare_table import Sheet, columns, markdown, rows
 from tui.widgets.lines import Lines
 from tui.widgets.pane import Pane

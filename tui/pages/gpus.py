@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 
 from tui import describe, theme
+from tui.describe_gpus import simulated_note
 from tui.i18n import _
 from tui.pages.page import Page
 from tui.store.device_history import HOST, HOST_METRICS, METRICS
@@ -17,7 +18,6 @@ from tui.widgets import gpu_detail
 from tui.widgets.gpu_chart import HistoryChart
 from tui.widgets.gpu_rows import ORDERS, DeviceTable, RowMaker, columns, ordered
 from tui.widgets.gpu_surroundings import Surroundings, surroundings
-from tui.widgets.gpu_words import simulated_note
 from tui.widgets.lines import Lines
 from tui.widgets.pane import Pane
 from tui.widgets.table import Column, Row, Table

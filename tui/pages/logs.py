@@ -15,9 +15,9 @@ from tui import describe, theme
 from tui.describe_diagnosis import log_place
 from tui.format import size
 from tui.i18n import _
+from tui.logs.jump import Target
+from tui.logs.listing import Kind, LogEntry, choose, find_logs
 from tui.pages.page import Page
-from tui.widgets.log_jump import Target
-from tui.widgets.log_list import Kind, LogEntry, choose, find_logs
 from tui.widgets.log_view import LogView
 from tui.widgets.pane import Pane
 from tui.widgets.table import Column, Row, Table

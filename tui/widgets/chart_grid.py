@@ -24,9 +24,9 @@ from textual.worker import get_current_worker
 
 from tui import theme
 from tui.i18n import _
+from tui.plotting.layout import GAP, Place, arrange, neighbour, ordered, page_of
 from tui.plotting.model import ChartModel
 from tui.widgets.chart import Chart
-from tui.widgets.chart_layout import GAP, Place, arrange, neighbour, ordered, page_of
 from tui.widgets.chart_source import LARGE, Arrival, MetricsSource, Read, fetch
 from tui.widgets.lines import Lines
 

@@ -10,10 +10,10 @@ from textual.binding import Binding
 from textual.message import Message
 
 from tui import describe, theme
+from tui.comparing.facts import Compared
+from tui.comparing.profiles import Difference, Facts, differences, shown
 from tui.format import clean
 from tui.i18n import _
-from tui.widgets.compare_facts import Compared
-from tui.widgets.compare_profiles import Difference, Facts, differences, shown
 from tui.widgets.compare_table import markdown_table
 from tui.widgets.table import GUTTER, Column, Row, Table
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from tui.widgets.compare_facts import SPEED, Compared, Metric, Values, at_step, compare, eval_names
-from tui.widgets.compare_profiles import Facts, read_facts
+from tui.comparing.facts import SPEED, Compared, Metric, Values, at_step, compare, eval_names
+from tui.comparing.profiles import Facts, read_facts
 from tui.widgets.compare_table import Line, Sheet
 
 if TYPE_CHECKING:
+    from tui.comparing.source import CompareSource
     from tui.plotting.trace import Reading
     from tui.store.runs import RunView
-    from tui.widgets.compare_source import CompareSource
 
 
 @dataclass(frozen=True)

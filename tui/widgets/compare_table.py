@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from tui import describe, theme
-from tui.format import DASH, clean, count, number, rate, short_count
+from tui.comparing.facts import Compared, Metric, Values, difference
+from tui.comparing.words import signed, step_label
+from tui.format import DASH, clean, count, number, rate
 from tui.i18n import _
-from tui.widgets.compare_facts import Compared, Metric, Values, difference
 from tui.widgets.line_colours import line_colour
 from tui.widgets.table import Column, Row
 
@@ -75,13 +76,6 @@ def columns(width: int, sheet: Sheet) -> tuple[Column, ...]:
     )
 
 
-def step_label(step: int | None) -> str:
-    """A step in at most seven cells: `12,000`, `1.235M`."""
-    if step is None:
-        return DASH
-    return count(step) if step < 1_000_000 else short_count(step, 4)
-
-
 def rows(sheet: Sheet, layout: Sequence[Column]) -> list[Row]:
     """A row for each run; its key is the run's id."""
     return [
@@ -142,13 +136,6 @@ def _against(sheet: Sheet, line: Line) -> Text:
     if found and sheet.metric.direction is not None:
         style = "done" if (found < 0) == (sheet.metric.direction == "min") else "warning"
     return Text(signed(found), theme.style(style))
-
-
-def signed(value: float | None) -> str:
-    """A difference with its sign: `+0.013`, `−2.1e-4`, `0`."""
-    if value is None:
-        return DASH
-    return ("+" if value > 0 else "−" if value < 0 else "") + number(abs(value))
 
 
 def _value(value: float | None) -> str:

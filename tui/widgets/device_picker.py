@@ -13,9 +13,9 @@ from textual.message import Message
 
 from tui import describe, keymap, theme
 from tui.clean import clean
+from tui.describe_gpus import simulated_note
 from tui.format import pad, size
 from tui.i18n import _, render
-from tui.widgets.gpu_words import simulated_note
 from tui.widgets.lines import Lines, wrapped
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from tui import describe, theme
+from tui.describe_gpus import is_hot, label, process_words, state_words, throttle_words
 from tui.format import DASH, age, size
 from tui.i18n import _, ngettext, render
 from tui.widgets import bars
-from tui.widgets.gpu_words import is_hot, label, process_words, state_words, throttle_words
 from tui.widgets.lines import wrapped
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from rich.text import Text
 from textual.geometry import Region
 
 from tui import describe, theme
+from tui.describe_gpus import is_hot, label, state_words, throttle_words
 from tui.format import DASH
 from tui.i18n import N_, _
 from tui.widgets import bars
-from tui.widgets.gpu_words import is_hot, label, state_words, throttle_words
 from tui.widgets.table import GUTTER, Column, Row, Table
 
 if TYPE_CHECKING:

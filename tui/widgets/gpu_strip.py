@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from tui import theme
+from tui.describe_gpus import is_hot, simulated_note, throttle_words
 from tui.format import DASH, size, truncate
 from tui.i18n import _, render
 from tui.widgets import bars
-from tui.widgets.gpu_words import is_hot, simulated_note, throttle_words
 from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ from textual.widget import Widget
 from tui import theme
 from tui.format import size as size_text
 from tui.i18n import _
+from tui.logs.file import Piece, TextFile
+from tui.logs.search import Needle, Pattern
+from tui.logs.text import LogText, crop, read_line, width_of, wrap
+from tui.logs.times import clock
 from tui.widgets.line_colours import line_colour
-from tui.widgets.log_file import Piece, TextFile
-from tui.widgets.log_search import Needle, Pattern
-from tui.widgets.log_text import LogText, crop, read_line, width_of, wrap
-from tui.widgets.log_times import clock
 
 _KEPT_LINES = 4000
 _MOST_ROWS = 60

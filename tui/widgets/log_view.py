@@ -22,12 +22,12 @@ from tui import keymap
 from tui.format import percent
 from tui.format import size as size_text
 from tui.i18n import _, render
+from tui.logs.file import LogFile, TextFile
+from tui.logs.jump import Target, after_report, locate, target
+from tui.logs.merge import MergedLog, Part
+from tui.logs.search import Errors, Needle, Pattern, SearchError, find_place, needle_of
 from tui.widgets.filter_line import FilterLine
-from tui.widgets.log_file import LogFile, TextFile
-from tui.widgets.log_jump import Target, after_report, locate, target
 from tui.widgets.log_lines import LogLines
-from tui.widgets.log_merge import MergedLog, Part
-from tui.widgets.log_search import Errors, Needle, Pattern, SearchError, find_place, needle_of
 
 POLL_SECONDS = 0.25
 BYTES_PER_SECOND = 12_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tui.widgets.log_merge import Part
+from tui.logs.merge import Part
 
 if TYPE_CHECKING:
     from runtime.run.layout import AttemptDirectory, RunDirectory

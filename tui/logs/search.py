@@ -17,10 +17,10 @@ from typing import Any
 
 from runtime.messages import N_, Message
 from tui.clean import clean
-from tui.widgets import log_scan
-from tui.widgets.log_file import Stretch, TextFile
-from tui.widgets.log_scan import Expression, Matcher, never, scan
-from tui.widgets.log_text import ERROR_WORDS, read_line
+from tui.logs import scan as log_scan
+from tui.logs.file import Stretch, TextFile
+from tui.logs.scan import Expression, Matcher, never, scan
+from tui.logs.text import ERROR_WORDS, read_line
 
 __all__ = [
     "Errors",

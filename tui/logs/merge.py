@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.run.arrivals import RECORD
-from tui.widgets.log_file import BLOCK, Change, LogFile, Piece, Stretch
-from tui.widgets.log_times import Entry, noted, own_times
+from tui.logs.file import BLOCK, Change, LogFile, Piece, Stretch
+from tui.logs.times import Entry, noted, own_times
 
 WINDOW = 64 << 20
 """A search goes through so many bytes of all logs at a time, in order."""

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 from runtime.messages import N_, Message
-from tui.widgets.log_file import LogFile, TextFile
-from tui.widgets.log_merge import MergedLog
-from tui.widgets.log_scan import never
-from tui.widgets.log_search import SearchError
-from tui.widgets.log_times import noted, own_times
+from tui.logs.file import LogFile, TextFile
+from tui.logs.merge import MergedLog
+from tui.logs.scan import never
+from tui.logs.search import SearchError
+from tui.logs.times import noted, own_times
 
 _BLOCK = 4 << 20
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
@@ -125,7 +125,7 @@ def _moment(last: float, seconds: float) -> float:
 
 def after_report(file: TextFile, start: int, most: int = 200) -> int:
     """Where what belongs to the error at `start` is over: its traceback, and errors one after another."""
-    from tui.widgets.log_text import read_line
+    from tui.logs.text import read_line
 
     piece = file.piece_at(start)
     label = piece.label if piece is not None else ""

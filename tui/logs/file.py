@@ -56,7 +56,7 @@ class Stretch:
 
 
 class TextFile(Protocol):
-    """What a log view shows: one file, or several as one (`tui.widgets.log_merge`)."""
+    """What a log view shows: one file, or several as one (`tui.logs.merge`)."""
 
     size: int
     exists: bool

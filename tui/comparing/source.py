@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.comparing.facts import Compared, all_names
 from tui.plotting.model import Drawn
-from tui.widgets.compare_facts import Compared, all_names
 
 if TYPE_CHECKING:
     from runtime.run.metrics_reader import MetricsReader

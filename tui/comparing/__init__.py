@@ -1,0 +1,1 @@
+"""What several runs have in common and in what they differ, without a screen."""
