@@ -18,7 +18,10 @@ from runtime.launch import command as launch_command
 from runtime.launch import operations
 from runtime.launch.processes import members, run_processes
 from runtime.profile import loads
+from runtime.run.checkpoints import list_checkpoints
 from runtime.run.epochs import holder
+from runtime.run.files import read_json
+from runtime.run.identity import Identity, host_name
 from runtime.run.layout import RunDirectory
 from runtime.run.record import RunRecord, read_record
 from runtime.run.workspace import Workspace, init_workspace
@@ -131,3 +134,45 @@ def events(run: RunDirectory) -> list[str]:
     from runtime.run.events import read_events
 
     return [event.event for event in read_events(run)]
+
+
+@pytest.fixture
+def stopped(launch_worker: Launch) -> RunDirectory:
+    """A run of 60 steps that was stopped with checkpoints at hand; the last one was asked for by the stop."""
+    run = launch_worker(steps=60)
+    until(lambda: len([item for item in list_checkpoints(run) if item.state == "complete"]) >= 2)
+    operations.stop(run)
+    assert await_end(run).state == "stopped"
+    return run
+
+
+def flip(path: Path) -> None:
+    """Damages one byte in the middle of a file, without changing its size."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def steps(run: RunDirectory) -> list[int]:
+    return [item.step for item in list_checkpoints(run) if item.state == "complete"]
+
+
+def record_of(run: RunDirectory) -> object:
+    record = read_record(run)
+    assert record is not None
+    return record
+
+
+def kill(pid: int, number: int = signal.SIGKILL) -> None:
+    os.kill(pid, number)
+
+
+def agent_of(run: RunDirectory) -> Identity:
+    value = until(lambda: read_json(run.attempt(1).agent(host_name())))
+    identity = Identity.from_json(value["identity"])
+    assert identity is not None
+    return identity
+
+
+def gone(pid: int) -> bool:
+    return Identity.of(pid) is None

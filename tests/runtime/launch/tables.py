@@ -71,3 +71,6 @@ def only(actions: list[Action], kind: type) -> Any:
 
 def later(seen: Evidence, **fields: Any) -> Evidence:
     return replace(seen, **fields)
+
+
+WAITING = Evidence(now=NOW, left=0)

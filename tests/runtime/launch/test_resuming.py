@@ -1,10 +1,9 @@
-"""Resume, branch, delete: what they refuse, what they change, and that only what is on disk counts."""
+"""Resume: what it refuses, what it changes, and that only what is on disk counts."""
 
 from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 
@@ -13,42 +12,21 @@ from runtime.launch.plan import PlanRefused
 from runtime.launch.preflight import PreflightFailed
 from runtime.messages import HeadnodeError, UsageError
 from runtime.profile import read_frozen
-from runtime.run.annotations import protect
 from runtime.run.checkpoints import list_checkpoints
-from runtime.run.epochs import holder
 from runtime.run.events import read_events
 from runtime.run.files import read_json
 from runtime.run.layout import RunDirectory
 from runtime.run.record import read_record
-from runtime.run.workspace import Workspace
-from tests.runtime.launch.conftest import Launch, await_end, await_state, events, until
-
-
-@pytest.fixture
-def stopped(launch_worker: Launch) -> RunDirectory:
-    """A run of 60 steps that was stopped with checkpoints at hand; the last one was asked for by the stop."""
-    run = launch_worker(steps=60)
-    until(lambda: len([item for item in list_checkpoints(run) if item.state == "complete"]) >= 2)
-    operations.stop(run)
-    assert await_end(run).state == "stopped"
-    return run
-
-
-def flip(path: Path) -> None:
-    """Damages one byte in the middle of a file, without changing its size."""
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-def steps(run: RunDirectory) -> list[int]:
-    return [item.step for item in list_checkpoints(run) if item.state == "complete"]
-
-
-def record_of(run: RunDirectory) -> object:
-    record = read_record(run)
-    assert record is not None
-    return record
+from tests.runtime.launch.conftest import (
+    Launch,
+    await_end,
+    await_state,
+    events,
+    flip,
+    record_of,
+    steps,
+    until,
+)
 
 
 def test_a_resume_goes_on_from_the_newest_checkpoint_to_the_end(stopped: RunDirectory) -> None:
@@ -274,124 +252,6 @@ def test_two_who_resume_at_once_make_one_attempt(stopped: RunDirectory) -> None:
 
 
 # Branches
-
-
-def stamps(run: RunDirectory) -> dict[Path, int]:
-    """When each file was changed last; but for what a supervisor that is just leaving still writes."""
-    files = [path for path in run.path.rglob("*") if path.is_file() and "supervisor" not in path.name]
-    return {path: path.stat().st_mtime_ns for path in files}
-
-
-def test_a_branch_is_a_new_run_with_its_parent_named_and_the_old_one_untouched(stopped: RunDirectory) -> None:
-    older, *_ = steps(stopped)
-    before = stamps(stopped)
-    new = operations.branch(stopped, older, ["train.optimizer.learning_rate=1e-5"])
-    record = await_end(new)
-    assert new != stopped
-    assert (record.state, record.parent, (record.resume or {})["step"]) == (
-        "completed",
-        {"run_id": stopped.run_id, "step": older, "kind": "branch"},
-        older,
-    )
-    assert f"from step {older}\n" in new.attempt(1).log(0).read_text()
-    assert stamps(stopped) == before
-    assert read_frozen(new.profile).train.optimizer.learning_rate == 1e-5  # type: ignore[union-attr]
-    own, theirs = (run.checkpoint(older) / "model.safetensors" for run in (new, stopped))
-    assert own.stat().st_ino == theirs.stat().st_ino
-    assert (new.artifacts / "data" / "manifest.json").is_file()
-    assert "branched" in events(new)
-
-
-def test_a_branch_can_be_resumed_from_what_it_brought_along(stopped: RunDirectory) -> None:
-    older, *_ = steps(stopped)
-    new = operations.branch(stopped, older, ["launch.env.FAULT=1:crash@" + str(older + 1)])
-    assert await_end(new).state == "failed"
-    assert steps(new) == [older]
-    operations.resume(new)
-    assert await_end(new).state == "completed"
-
-
-def test_a_branch_from_a_damaged_checkpoint_leaves_nothing_behind(
-    stopped: RunDirectory, workspace: Workspace
-) -> None:
-    older, *_ = steps(stopped)
-    operations.resume_plan(stopped, older, branch=True)
-    path = stopped.checkpoint(older) / "model.safetensors"
-    status = path.stat()
-    flip(path)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    with pytest.raises(UsageError, match="damaged"):
-        operations.branch(stopped, older)
-    assert [path.name for path in workspace.logs.iterdir() if path.is_dir()] == [stopped.run_id]
-
-
-def test_a_branch_copies_where_links_are_impossible(
-    stopped: RunDirectory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import errno
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EXDEV, "cross-device link")
-
-    from runtime.launch import linking
-
-    monkeypatch.setattr(linking.os, "link", refuse)
-    older, *_ = steps(stopped)
-    target = stopped.path.parent / "copy"
-    linking.link_tree(stopped.checkpoint(older), target)
-    own, theirs = target / "model.safetensors", stopped.checkpoint(older) / "model.safetensors"
-    assert own.read_bytes() == theirs.read_bytes()
-    assert own.stat().st_ino != theirs.stat().st_ino
-
-
-# Deleting
-
-
-def test_deleting_a_run_and_its_branch_keeps_what_it_brought_along(stopped: RunDirectory) -> None:
-    older, *_ = steps(stopped)
-    new = operations.branch(stopped, older)
-    await_end(new)
-    operations.remove_run(stopped)
-    assert not stopped.path.exists()
-    assert older in steps(new)
-    assert operations.resume_plan(new, None, ["train.steps=70"]).step == 60
-
-
-def test_what_is_protected_is_not_deleted(stopped: RunDirectory) -> None:
-    older, *_ = steps(stopped)
-    protect(stopped, older)
-    with pytest.raises(UsageError, match="protected"):
-        operations.remove_checkpoint(stopped, older)
-    with pytest.raises(UsageError, match="protected"):
-        operations.remove_run(stopped)
-    protect(stopped, older, on=False)
-    operations.remove_checkpoint(stopped, older)
-    assert older not in steps(stopped)
-    assert "checkpoint_deleted" in events(stopped)
-    held = holder(stopped)
-    assert held is not None
-    assert held.released
-
-
-def test_deleting_the_newest_checkpoint_changes_the_summary(stopped: RunDirectory) -> None:
-    *_, before, newest = steps(stopped)
-    operations.remove_checkpoint(stopped, newest)
-    assert record_of(stopped).summary.checkpoint["step"] == before  # type: ignore[attr-defined]
-    with pytest.raises(UsageError, match="no checkpoint"):
-        operations.remove_checkpoint(stopped, newest)
-
-
-def test_a_moved_copy_is_read_only(stopped: RunDirectory, workspace: Workspace) -> None:
-    import shutil
-
-    until(lambda: (found := holder(stopped)) is not None and found.released)  # no temporary file passes by
-    copy = RunDirectory(workspace.logs / "a-copy")
-    shutil.copytree(stopped.path, copy.path)
-    with pytest.raises(UsageError, match="read-only"):
-        operations.resume(copy)
-    operations.remove_run(copy)
-    assert not copy.path.exists()
-    assert stopped.path.exists()
 
 
 def test_a_restart_passes_over_a_damaged_checkpoint(launch_worker: Launch) -> None:
